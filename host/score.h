@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * host/score.h: how fast this CPU does what an LLM on a CPU does, in under two seconds.
+ *
+ * The recording machine's score travels in a trace; score_recorded / score_here is the cpu_scale by which
+ * recorded compute is stretched on this machine.
+ */
+#ifndef HOST_SCORE_H
+#define HOST_SCORE_H
+
+#include <jansson.h>
+
+#include "host/util.h"
+
+/* Raised whenever the kernels change: scores of different versions must not be compared. */
+#define HOST_SCORE_VERSION 1
+
+struct host_score {
+	unsigned int version;
+	unsigned int threads;	/* CPUs that this process may use */
+	double cpu_single;	/* 10^9 multiply-accumulates per second, one thread */
+	double cpu_all;		/* the same, all threads together */
+	double memory_single;	/* GB/s (10^9 bytes) read from memory, one thread */
+	double memory_all;	/* all threads together */
+};
+
+/* Measure. Needs 64 MiB of memory per run and all CPUs; anything else that runs spoils it. 0 or -errno. */
+int host_score_run(struct host_score *sc, struct host_err *err);
+
+json_t *host_score_json(const struct host_score *sc);
+
+/* Fill from an object made by host_score_json(). 0, or -EINVAL if it is none. */
+int host_score_from_json(const json_t *o, struct host_score *sc);
+
+/*
+ * The suggested cpu_scale for a replay with @threads lanes: the ratio of the scores (recorded / here) at that
+ * many threads. LLM decoding is bound by memory bandwidth or by arithmetic, whichever is slower on
+ * either machine; @bound (may be NULL) names which one the ratio is of. 0 if the scores cannot be compared.
+ */
+double host_score_scale(const struct host_score *recorded, const struct host_score *here,
+			unsigned int threads, const char **bound);
+
+#endif
