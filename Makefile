@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Faultline. `make help` lists the targets. Sources are found by wildcard, room by room; a new
+# .c, .bpf.c, .scd or test needs no change here.
+#
+# Knobs: V=1 shows commands, WERROR=1 (or CI=true) makes warnings errors, SAN=address,undefined builds with
+# sanitizers, BUILD= moves everything that is built, FIO= names the fio binary to build the engine for, FIO_SRC= a fio
+# source tree of one's own, and CC, CFLAGS, LDFLAGS, CLANG, LLVM_STRIP, BPFTOOL, PREFIX and DESTDIR mean what they mean elsewhere.
+
+VERSION := 0.1.0
+
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+BUILD ?= build
+PREFIX ?= /usr/local
+FIO ?= fio
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin AR),default)
+AR := ar
+endif
+CFLAGS ?= -O2 -g
+
+# What is made inside a sanitizer build stays inside its folder.
+ifeq ($(BUILD),build)
+CLI ?= faultline
+ENGINE ?= engines/faultline.so
+else
+CLI ?= $(BUILD)/faultline
+ENGINE ?= $(BUILD)/engines/faultline.so
+endif
+
+first_of = $(firstword $(foreach c,$(1),$(shell command -v $(c) 2>/dev/null)) $(firstword $(1)))
+CLANG ?= $(call first_of,clang clang-19 clang-16 clang-15 clang-14)
+LLVM_STRIP ?= $(call first_of,llvm-strip llvm-strip-19 llvm-strip-16 llvm-strip-15 llvm-strip-14)
+BPFTOOL ?= $(call first_of,bpftool /usr/sbin/bpftool)
+SCDOC ?= $(shell command -v scdoc 2>/dev/null)
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)';
+else
+say =
+endif
+
+# ---------------------------------------------------------------- what there is
+
+TRACES_SRC := $(wildcard traces/*.c)
+HOST_SRC := $(wildcard host/*.c)
+TRACER_SRC := $(filter-out %.bpf.c,$(wildcard tracer/*.c))
+BPF_SRC := $(wildcard tracer/*.bpf.c)
+ANALYSIS_SRC := $(wildcard analysis/*.c)
+ENGINE_SRC := $(wildcard engines/*.c)
+CLI_SRC := $(wildcard faultline.c)
+GGUF_SRC := $(wildcard traces/models/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_COMMON_SRC := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+PROGRAM_SRC := $(filter-out tests/unit/%,$(wildcard tests/*/*.c))
+MAN_SRC := $(wildcard *.scd */*.scd)
+
+# fio's headers change every type they meet, so only the files that include them (directly or through a header of the
+# engine's own) are compiled fio's way; the others are ordinary sources.
+FIO_HEADERS := $(notdir $(shell grep -lsE '^\#include ["<](fio|optgroup)\.h[">]' $(wildcard engines/*.h) /dev/null))
+empty :=
+space := $(empty) $(empty)
+FIO_INCLUDES := $(subst .,\.,$(subst $(space),|,$(strip fio.h optgroup.h $(FIO_HEADERS))))
+ENGINE_FIO_SRC := $(filter engines/%,$(shell grep -lsE '^\#include ["<](engines/)?($(FIO_INCLUDES))[">]' $(ENGINE_SRC) /dev/null))
+ENGINE_OWN_SRC := $(filter-out $(ENGINE_FIO_SRC),$(ENGINE_SRC))
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+TRACES_OBJ := $(call obj,$(TRACES_SRC))
+HOST_OBJ := $(call obj,$(HOST_SRC))
+TRACER_OBJ := $(call obj,$(TRACER_SRC))
+ANALYSIS_OBJ := $(call obj,$(ANALYSIS_SRC))
+ENGINE_FIO_OBJ := $(call obj,$(ENGINE_FIO_SRC))
+ENGINE_OWN_OBJ := $(call obj,$(ENGINE_OWN_SRC))
+CLI_OBJ := $(call obj,$(CLI_SRC))
+GGUF_OBJ := $(call obj,$(GGUF_SRC))
+UNIT_COMMON_OBJ := $(call obj,$(UNIT_COMMON_SRC))
+SKELETONS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(BPF_SRC))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
+PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(PROGRAM_SRC))
+MAN_PAGES := $(if $(SCDOC),$(addprefix $(BUILD)/man/,$(notdir $(MAN_SRC:.scd=))))
+GGUF_GEN := $(if $(GGUF_SRC),$(BUILD)/gguf-gen)
+LIBFLTRACE := $(if $(TRACES_SRC),$(BUILD)/libfltrace.a)
+LIBHOST := $(if $(HOST_SRC),$(BUILD)/libhost.a)
+LIBTRACER := $(if $(TRACER_SRC),$(BUILD)/libtracer.a)
+LIBANALYSIS := $(if $(ANALYSIS_SRC),$(BUILD)/libanalysis.a)
+LIBENGINE := $(if $(ENGINE_OWN_SRC),$(BUILD)/libengine.a)
+ALL := $(if $(CLI_SRC),$(CLI)) $(if $(and $(ENGINE_FIO_SRC),$(if $(SAN),,y)),$(ENGINE)) $(LIBFLTRACE) $(GGUF_GEN) $(MAN_PAGES)
+
+# ---------------------------------------------------------------- flags
+
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)))
+BPF_ARCH := $(shell case '$(MACHINE)' in (x86_64 | i?86) echo x86 ;; (aarch64) echo arm64 ;; (riscv*) echo riscv ;; \
+	    (powerpc*) echo powerpc ;; (s390*) echo s390 ;; (loongarch*) echo loongarch ;; (*) echo '$(MACHINE)' ;; esac)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+
+ifneq ($(filter true 1,$(CI) $(WERROR)),)
+ERROR_FLAGS := -Werror
+endif
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
+	    -Wformat=2 -Wno-format-nonliteral -Wundef $(ERROR_FLAGS)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+DEFINES := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFLT_VERSION='"$(VERSION)"'
+INCLUDES := -I. -I$(BUILD)
+# Everything is position independent and hidden by default: the same objects go into the archive, the command and the engine.
+COMMON_FLAGS := -fPIC -fvisibility=hidden -pthread $(DEFINES) $(INCLUDES) $(WARNINGS) $(SAN_FLAGS) $(CFLAGS) $(CPPFLAGS)
+C_FLAGS := -std=gnu11 $(COMMON_FLAGS)
+FIO_FLAGS := -std=gnu99 $(COMMON_FLAGS)
+BPF_FLAGS := -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) \
+	     -Wall -Wextra -Wno-unused-parameter -Wno-missing-declarations $(ERROR_FLAGS)
+DEP_FLAGS = -MMD -MP -MF $(@:.o=.d)
+
+TRACES_LIBS := -lzstd -lxxhash -ljansson
+CLI_LIBS := -lbpf -lelf -lz $(TRACES_LIBS) -lpthread -lm
+LINK_FLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN_FLAGS) -pthread $(LDFLAGS)
+
+# ---------------------------------------------------------------- everyday targets
+
+.PHONY: all help FORCE
+all: $(ALL)
+
+help:
+	@echo 'all (default)   ./faultline, engines/faultline.so, build/libfltrace.a, build/gguf-gen, manual pages'
+	@echo 'run             install what is missing, build, replay jobfiles/optane-replay.fio, show the result'
+	@echo 'test            install what the tests need, build, run all tests (T="name ..." for some of them)'
+	@echo 'bench           measure the figures of merit (B="name ..." for some of them)'
+	@echo 'lint            layout, static analysis, shell scripts'
+	@echo 'asan, tsan      libraries, command and unit tests under sanitizers, in build/asan and build/tsan'
+	@echo 'deps            install what building and running need (deps-test, deps-lint: testing, linting)'
+	@echo 'engine-compat   compile the engine against the newer fio versions that Debian carries'
+	@echo 'traces          record the shipped traces anew (root; llama.cpp is fetched into build/llama)'
+	@echo 'format          lay the sources out with clang-format'
+	@echo 'install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it away again'
+	@echo 'clean           remove what was built (distclean: also fetched sources and models)'
+
+# A stamp that changes when the compiler or its flags do, so that a switch of them rebuilds.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@f=$$(mktemp $@.XXXXXX) && printf '%s\n' '$(subst ','\'',$(CC) $(C_FLAGS) | $(LINK_FLAGS) | $(CLANG) $(BPF_FLAGS))' >$$f && \
+	if cmp -s $$f $@; then rm $$f; else mv $$f $@; fi
+
+# Objects with fio's headers; the rule comes first and is the more specific one.
+$(ENGINE_FIO_OBJ): $(BUILD)/%.o: %.c $(BUILD)/flags $(BUILD)/fio.cflags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(FIO_FLAGS) $$(cat $(BUILD)/fio.cflags) $(DEP_FLAGS) -c -o $@ $<
+
+C_OBJ := $(TRACES_OBJ) $(HOST_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(ENGINE_OWN_OBJ) $(CLI_OBJ) $(GGUF_OBJ) $(UNIT_COMMON_OBJ) \
+	 $(UNIT_TESTS:=.o) $(PROGRAMS:=.o)
+$(C_OBJ): $(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(C_FLAGS) $(DEP_FLAGS) -c -o $@ $<
+
+$(TRACER_OBJ) $(patsubst %,%.o,$(filter $(BUILD)/tests/unit/test_rec_%,$(UNIT_TESTS))): | $(SKELETONS)
+
+$(SKELETONS:.skel.h=.bpf.o): $(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $< && $(LLVM_STRIP) -g $@
+
+# The name inside the skeleton is the file's with '-' as '_', whatever bpftool would make of the path.
+$(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*)) >$@.tmp && mv $@.tmp $@
+
+define archive
+$(1): $(2)
+	@mkdir -p $$(@D)
+	$$(call say,AR,$$@)rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(eval $(call archive,$(BUILD)/libfltrace.a,$(TRACES_OBJ)))
+$(eval $(call archive,$(BUILD)/libhost.a,$(HOST_OBJ)))
+$(eval $(call archive,$(BUILD)/libtracer.a,$(TRACER_OBJ)))
+$(eval $(call archive,$(BUILD)/libanalysis.a,$(ANALYSIS_OBJ)))
+$(eval $(call archive,$(BUILD)/libengine.a,$(ENGINE_OWN_OBJ)))
+
+# Each room's command registers itself by name in faultline.c's table, so the rooms are linked as they are.
+$(CLI): $(CLI_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(LIBHOST) $(LIBFLTRACE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+
+# fio looks the engine up by the symbol `ioengine`; the version script keeps everything else inside, so that no symbol
+# of ours can be mistaken for one of fio's. fio's own functions stay undefined: the program that loads us has them.
+$(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/engine.map
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter-out %.map,$^) $(TRACES_LIBS) -lpthread -lm
+
+$(BUILD)/engine.map:
+	@mkdir -p $(@D)
+	@printf '{ global: ioengine; get_ioengine; local: *; };\n' >$@
+
+$(BUILD)/gguf-gen: $(GGUF_OBJ)
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ -lpthread -lm
+
+# Looked at on every build, since an upgrade of fio makes another engine necessary; rewritten only when something changed.
+$(BUILD)/fio.cflags: FORCE
+	@mkdir -p $(@D)
+	@BUILD='$(BUILD)' FIO='$(FIO)' FIO_SRC='$(FIO_SRC)' engines/fio-headers.sh $@
+
+ifneq ($(SCDOC),)
+define man_page
+$(BUILD)/man/$(notdir $(1:.scd=)): $(1)
+	@mkdir -p $$(@D)
+	$$(call say,MAN,$$(@F))$(SCDOC) <$$< >$$@.tmp && mv $$@.tmp $$@
+endef
+$(foreach m,$(MAN_SRC),$(eval $(call man_page,$(m))))
+endif
+
+# ---------------------------------------------------------------- tests and benchmarks
+
+# A unit test sees the two libraries through their public and private headers; test_rec_, test_ana_ and test_eng_ also
+# see the tracer's, the analysis' and the engine's (those parts of it that do without fio) insides.
+unit_rooms = $(if $(filter test_rec_%,$(1)),$(LIBTRACER)) $(if $(filter test_ana_%,$(1)),$(LIBANALYSIS)) $(if $(filter test_eng_%,$(1)),$(LIBENGINE))
+define unit_test
+$(1): $(1).o $(UNIT_COMMON_OBJ) $(call unit_rooms,$(notdir $(1))) $(LIBHOST) $(LIBFLTRACE)
+	$$(call say,LD,$$@)$(CC) $(LINK_FLAGS) -o $$@ $$^ -lcmocka $(CLI_LIBS)
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
+
+$(PROGRAMS): %: %.o $(LIBHOST) $(LIBFLTRACE)
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ $(TRACES_LIBS) -lpthread -lm
+
+.PHONY: run test unit test-programs bench lint format asan tsan engine-compat traces
+unit: $(UNIT_TESTS)
+test-programs: $(UNIT_TESTS) $(PROGRAMS)
+
+test:
+	@$(MAKE) --no-print-directory deps deps-test
+	@$(MAKE) --no-print-directory all test-programs
+	@BUILD='$(BUILD)' tests/run $(T)
+
+RESULT ?= $(BUILD)/run/result.json
+run:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
+	@mkdir -p $(dir $(RESULT))
+	$(Q)FIO='$(FIO)' jobfiles/run-optane-replay.sh '$(RESULT)'
+
+bench:
+	@$(MAKE) --no-print-directory deps deps-test
+	@$(MAKE) --no-print-directory all test-programs
+	@BUILD='$(BUILD)' tests/run --bench $(B)
+
+asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=address,undefined CFLAGS='-O1 -g' sanitized
+tsan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SAN=thread CFLAGS='-O1 -g' sanitized
+.PHONY: sanitized
+sanitized: $(LIBFLTRACE) $(LIBHOST) $(if $(CLI_SRC),$(CLI)) $(UNIT_TESTS)
+
+engine-compat:
+	@BUILD='$(BUILD)' MAKE='$(MAKE)' engines/fio-headers.sh --compat
+
+# The objects that --compat asks for, with the flags of the fio version it has fetched.
+.PHONY: engine-objects
+engine-objects: $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ)
+
+traces: all
+	@BUILD='$(BUILD)' traces/models/capture.sh
+
+# ---------------------------------------------------------------- lint
+
+FORMATTED := $(CLI_SRC) $(wildcard traces/*.[ch] traces/models/*.[ch] host/*.[ch] tracer/*.[ch] analysis/*.[ch] engines/*.[ch] tests/*/*.[ch])
+TIDIED := $(filter-out $(ENGINE_FIO_SRC) $(BPF_SRC),$(filter %.c,$(FORMATTED)))
+SHELL_SCRIPTS := $(filter-out %.md %.txt,$(sort $(wildcard .ci/run tests/run) $(shell grep -lsE -m1 '^\#!(/usr)?/bin/(env )?(ba)?sh' \
+		 $(wildcard */*.sh */*/*.sh) /dev/null)))
+HEADERS := $(filter %.h,$(FORMATTED))
+
+lint:
+	@$(MAKE) --no-print-directory deps deps-lint
+	@$(MAKE) --no-print-directory -k lint-checks
+
+.PHONY: lint-checks lint-format lint-cppcheck lint-shell lint-tidy
+lint-checks: lint-format lint-cppcheck lint-shell lint-tidy
+
+lint-format: $(patsubst %,$(BUILD)/lint/%.format,$(FORMATTED))
+$(BUILD)/lint/%.format: % .clang-format
+	@mkdir -p $(@D)
+	$(call say,FORMAT,$<)clang-format --dry-run -Werror $< && touch $@
+
+lint-cppcheck: $(BUILD)/lint/cppcheck
+$(BUILD)/lint/cppcheck: $(FORMATTED)
+	@mkdir -p $(@D)/cppcheck.d
+	$(call say,CPPCHK,$(words $(filter %.c,$^)) files)cppcheck -q -j2 --cppcheck-build-dir=$(@D)/cppcheck.d --error-exitcode=1 \
+		--std=c11 --enable=warning,performance,portability --inline-suppr --suppress=missingInclude --suppress=missingIncludeSystem \
+		-D__x86_64__ -D__linux__ -I. $(filter %.c,$^) && touch $@
+
+lint-shell: $(patsubst %,$(BUILD)/lint/%.shell,$(SHELL_SCRIPTS))
+$(BUILD)/lint/%.shell: % $(wildcard tests/lib.sh)
+	@mkdir -p $(@D)
+	$(call say,SHCHECK,$<)shellcheck -x -P SCRIPTDIR -P . $< && touch $@
+
+lint-tidy: $(patsubst %,$(BUILD)/lint/%.tidy,$(TIDIED))
+$(BUILD)/lint/%.tidy: % $(HEADERS) .clang-tidy | $(SKELETONS)
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)clang-tidy --quiet $< -- -std=gnu11 $(DEFINES) $(INCLUDES) 2>$@.log || { cat $@.log >&2; false; } && touch $@
+
+format:
+	clang-format -i $(FORMATTED)
+
+# ---------------------------------------------------------------- packages
+
+DEPS := gcc libc6-dev binutils clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libzstd-dev libxxhash-dev libjansson-dev \
+	uthash-dev fio dpkg-dev xz-utils scdoc
+DEPS_TEST := libcmocka-dev jq xz-utils zstd e2fsprogs util-linux procps
+DEPS_LINT := clang-format clang-tidy cppcheck shellcheck
+
+.PHONY: deps deps-test deps-lint
+deps:
+	@.ci/deps $(DEPS)
+deps-test:
+	@.ci/deps $(DEPS_TEST)
+deps-lint:
+	@.ci/deps $(DEPS_LINT)
+
+# ---------------------------------------------------------------- install
+
+LIB_DIR := $(PREFIX)/lib/faultline
+SHARE_DIR := $(PREFIX)/share/faultline
+MAN_DIR := $(PREFIX)/share/man
+DOC_DIR := $(PREFIX)/share/doc/faultline
+
+.PHONY: install uninstall clean distclean
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIB_DIR)' '$(DESTDIR)$(SHARE_DIR)/jobfiles' '$(DESTDIR)$(SHARE_DIR)/traces' \
+		'$(DESTDIR)$(DOC_DIR)'
+	install -m755 $(CLI) '$(DESTDIR)$(PREFIX)/bin/'
+	install -m755 $(ENGINE) '$(DESTDIR)$(LIB_DIR)/'
+	$(if $(wildcard traces/*.flt),install -m644 $(wildcard traces/*.flt) '$(DESTDIR)$(SHARE_DIR)/traces/')
+	@set -e; for d in $(wildcard *.md */*.md LICENSE); do install -D -m644 $$d '$(DESTDIR)$(DOC_DIR)'/$$d; done
+	@# From the project's root the jobs name engine and traces by relative paths; installed ones have to work from anywhere.
+	@set -e; for j in $(wildcard jobfiles/*.fio); do \
+		sed -E -e 's#(=external:)(\./)?engines/#\1$(LIB_DIR)/#' -e 's#^([a-z_]*trace[a-z_]*=)(\./)?traces/#\1$(SHARE_DIR)/traces/#' \
+			$$j >'$(DESTDIR)$(SHARE_DIR)'/$$j; chmod 644 '$(DESTDIR)$(SHARE_DIR)'/$$j; done
+	@set -e; for m in $(MAN_PAGES); do install -D -m644 $$m '$(DESTDIR)$(MAN_DIR)'/man$${m##*.}/$${m##*/}; done
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/faultline' $(foreach m,$(MAN_SRC:.scd=),'$(DESTDIR)$(MAN_DIR)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m))')
+	rm -rf '$(DESTDIR)$(LIB_DIR)' '$(DESTDIR)$(SHARE_DIR)' '$(DESTDIR)$(DOC_DIR)'
+
+# What was fetched or generated at length (fio's and llama.cpp's packages, models) survives a clean.
+clean:
+	rm -rf $(filter-out $(addprefix $(BUILD)/,apt llama models $(notdir $(wildcard $(BUILD)/fio-*))),$(wildcard $(BUILD)/*)) faultline engines/faultline.so
+
+distclean: clean
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
