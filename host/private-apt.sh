@@ -67,7 +67,7 @@ papt_rewrite() {
 }
 
 papt_init() {
-	local dir=$1 types=$2 suite=${3:-} codename= file out
+	local dir=$1 types=$2 suite=${3:-} codename='' file out
 	command -v apt-get >/dev/null || return 1
 	mkdir -p "$dir" || return 1
 	papt_dir=$(cd "$dir" && pwd)
