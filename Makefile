@@ -113,14 +113,15 @@ INCLUDES := -I. -I$(BUILD)
 # Everything is position independent and hidden by default: the same objects go into the archive, the command and the engine.
 COMMON_FLAGS := -fPIC -fvisibility=hidden -pthread $(DEFINES) $(INCLUDES) $(WARNINGS) $(SAN_FLAGS) $(CFLAGS) $(CPPFLAGS)
 C_FLAGS := -std=gnu11 $(COMMON_FLAGS)
-FIO_FLAGS := -std=gnu99 $(COMMON_FLAGS)
+# What fio may see is decided by the version script alone.
+FIO_FLAGS := -std=gnu99 $(COMMON_FLAGS) -fvisibility=default
 BPF_FLAGS := -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) \
 	     -Wall -Wextra -Wno-unused-parameter -Wno-missing-declarations $(ERROR_FLAGS)
 DEP_FLAGS = -MMD -MP -MF $(@:.o=.d)
 
 TRACES_LIBS := -lzstd -lxxhash -ljansson
 CLI_LIBS := -lbpf -lelf -lz $(TRACES_LIBS) -lpthread -lm
-LINK_FLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN_FLAGS) -pthread $(LDFLAGS)
+LINK_FLAGS := -Wl,--as-needed -Wl,-z,relro $(SAN_FLAGS) -pthread $(LDFLAGS)
 
 # ---------------------------------------------------------------- everyday targets
 
@@ -182,13 +183,14 @@ $(eval $(call archive,$(BUILD)/libengine.a,$(ENGINE_OWN_OBJ)))
 # Each room's command registers itself by name in faultline.c's table, so the rooms are linked as they are.
 $(CLI): $(CLI_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(LIBHOST) $(LIBFLTRACE)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -Wl,-z,now -o $@ $^ $(CLI_LIBS)
 
 # fio looks the engine up by the symbol `ioengine`; the version script keeps everything else inside, so that no symbol
-# of ours can be mistaken for one of fio's. fio's own functions stay undefined: the program that loads us has them.
+# of ours can be mistaken for one of fio's. fio's own functions stay undefined (the program that loads us has them) and are
+# bound lazily: in a fio that lacks one of them the engine's constructor still gets to say what is wrong.
 $(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/engine.map
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter-out %.map,$^) $(TRACES_LIBS) -lpthread -lm
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,-z,lazy -Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter-out %.map,$^) $(TRACES_LIBS) -lpthread -lm
 
 $(BUILD)/engine.map:
 	@mkdir -p $(@D)
@@ -350,4 +352,4 @@ clean:
 distclean: clean
 	rm -rf $(BUILD)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(patsubst %.o,%.d,$(C_OBJ) $(ENGINE_FIO_OBJ) $(SKELETONS:.skel.h=.bpf.o))
