@@ -24,17 +24,17 @@
 struct host_datafile {
 	uint64_t size;
 	uint64_t allocated; /* bytes of blocks that the file system counts for it */
-	uint64_t holes;	    /* bytes in holes */
+	uint64_t holes;     /* bytes in holes */
 	uint64_t unwritten; /* bytes allocated but never written; HOST_UNKNOWN without FIEMAP */
 	uint64_t encoded;   /* bytes compressed or encrypted by the file system; HOST_UNKNOWN */
 	uint64_t extents;   /* pieces that do not follow each other on the device; HOST_UNKNOWN */
-	bool ours;	    /* see above */
-	dev_t dev;	    /* st_dev */
+	bool ours;          /* see above */
+	dev_t dev;          /* st_dev */
 	ino_t ino;
-	char fstype[32];	   /* "ext4" */
+	char fstype[32];           /* "ext4" */
 	char mount[HOST_PATH_MAX]; /* mount point */
-	char options[512];	   /* mount options, the file system's own included */
-	char source[256];	   /* "/dev/nvme0n1p2" */
+	char options[512];         /* mount options, the file system's own included */
+	char source[256];          /* "/dev/nvme0n1p2" */
 };
 
 /* Look at a file; nothing is written, its pages are not read in but for a few blocks. 0 or -errno. */

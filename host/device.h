@@ -66,12 +66,12 @@ struct host_diskdiff {
 	uint64_t read_bytes;
 	uint64_t writes;
 	uint64_t write_bytes;
-	double read_iops;    /* completed reads per second */
-	double read_mibps;   /* MiB/s */
+	double read_iops;     /* completed reads per second */
+	double read_mibps;    /* MiB/s */
 	double read_await_ms; /* mean time of a read from queueing to completion; 0 without reads */
-	double read_size;    /* mean bytes of a read */
-	double util;	     /* share of the time with at least one request in flight, 0..1 */
-	double queue;	     /* mean number of requests in flight */
+	double read_size;     /* mean bytes of a read */
+	double util;          /* share of the time with at least one request in flight, 0..1 */
+	double queue;         /* mean number of requests in flight */
 };
 
 void host_diskstat_diff(const struct host_diskstat *a, const struct host_diskstat *b,

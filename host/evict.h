@@ -11,10 +11,11 @@
 #include "host/util.h"
 
 struct host_residency {
-	uint64_t size;	   /* the file's bytes */
+	uint64_t size;     /* the file's bytes */
 	uint64_t resident; /* bytes in the page cache, whole pages, never above the size */
-	uint64_t dirty;	   /* bytes; HOST_UNKNOWN without cachestat(2) */
-	uint64_t evicted;  /* bytes that were here and of which the kernel still keeps a shadow; or HOST_UNKNOWN */
+	uint64_t dirty;    /* bytes; HOST_UNKNOWN without cachestat(2) */
+	uint64_t
+		evicted; /* bytes that were here and of which the kernel still keeps a shadow; or HOST_UNKNOWN */
 };
 
 /*
@@ -27,11 +28,12 @@ int host_residency(int fd, struct host_residency *res, struct host_err *err);
 int host_resident_range(int fd, uint64_t offset, uint64_t len, uint64_t *resident);
 
 struct host_evict_result {
-	uint64_t size;	      /* the file's bytes */
-	uint64_t before;      /* resident bytes before */
-	uint64_t left;	      /* resident bytes at the end */
+	uint64_t size;   /* the file's bytes */
+	uint64_t before; /* resident bytes before */
+	uint64_t left;   /* resident bytes at the end */
 	unsigned int tries;
-	char mapped_by[256];  /* "llama-server (pid 4711), ..." who else maps the file; "" if nobody seen */
+	char mapped_by
+		[256]; /* "llama-server (pid 4711), ..." who else maps the file; "" if nobody seen */
 };
 
 /*

@@ -26,10 +26,10 @@ struct host_janitor;
 
 enum host_undo {
 	HOST_UNDO_WRITE = 1, /* write the text @b into the existing file @a */
-	HOST_UNDO_MOVE,	     /* move all processes of the cgroup @a into the cgroup @b */
-	HOST_UNDO_MEMCG,     /* give back the memory of the empty cgroup @a and remove it (retried for 10 s) */
-	HOST_UNDO_HOME,	     /* as host_memcg does: undo our preparation of the delegated cgroup @a */
-	HOST_UNDO_UNLINK,    /* unlink the file @a */
+	HOST_UNDO_MOVE,      /* move all processes of the cgroup @a into the cgroup @b */
+	HOST_UNDO_MEMCG, /* give back the memory of the empty cgroup @a and remove it (retried for 10 s) */
+	HOST_UNDO_HOME,   /* as host_memcg does: undo our preparation of the delegated cgroup @a */
+	HOST_UNDO_UNLINK, /* unlink the file @a */
 	HOST_UNDO_MAX,
 };
 

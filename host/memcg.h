@@ -46,13 +46,13 @@ enum host_memcg_kind {
 /* What this process can do about memory cgroups here. */
 struct host_memcg_probe {
 	enum host_memcg_version version; /* the hierarchy that has the memory controller */
-	char mount[HOST_PATH_MAX];	 /* where it is mounted */
-	char own[HOST_PATH_MAX];	 /* our own group's directory */
-	char parent[HOST_PATH_MAX];	 /* where a group would be created; "" if nowhere */
-	bool usable;			 /* a limited group can be created and entered */
-	bool delegated;			 /* parent is a delegated v2 group, not the hierarchy's root */
-	bool swap_limit;		 /* memory.swap.max, or memory.memsw.*, can be set */
-	char reason[HOST_ERR_MAX];	 /* not usable: why, and what to do, in one line; else "" */
+	char mount[HOST_PATH_MAX];       /* where it is mounted */
+	char own[HOST_PATH_MAX];         /* our own group's directory */
+	char parent[HOST_PATH_MAX];      /* where a group would be created; "" if nowhere */
+	bool usable;                     /* a limited group can be created and entered */
+	bool delegated;            /* parent is a delegated v2 group, not the hierarchy's root */
+	bool swap_limit;           /* memory.swap.max, or memory.memsw.*, can be set */
+	char reason[HOST_ERR_MAX]; /* not usable: why, and what to do, in one line; else "" */
 };
 
 /* Look, change nothing. Always fills *p; 0 if usable, else -errno (-ENODEV: no controller, -EACCES). */
@@ -125,33 +125,33 @@ struct host_janitor *host_memcg_janitor(struct host_memcg *cg);
  * does not tell (v1 shows neither page tables nor who reclaimed).
  */
 struct host_memcg_stat {
-	uint64_t usage;		  /* bytes charged now: file + anon + kernel */
-	uint64_t peak;		  /* highest usage (v2: 5.19 and later) */
-	uint64_t limit;		  /* max; HOST_UNKNOWN: none */
-	uint64_t high;		  /* memory.high; HOST_UNKNOWN: none */
-	uint64_t file;		  /* page cache, mapped or not, shmem included */
-	uint64_t anon;		  /* anonymous memory in RAM */
+	uint64_t usage; /* bytes charged now: file + anon + kernel */
+	uint64_t peak;  /* highest usage (v2: 5.19 and later) */
+	uint64_t limit; /* max; HOST_UNKNOWN: none */
+	uint64_t high;  /* memory.high; HOST_UNKNOWN: none */
+	uint64_t file;  /* page cache, mapped or not, shmem included */
+	uint64_t anon;  /* anonymous memory in RAM */
 	uint64_t shmem;
-	uint64_t mapped;	  /* page cache that is mapped */
-	uint64_t kernel;	  /* all kernel memory (v2: 5.18 and later) */
-	uint64_t pagetables;	  /* v2 */
-	uint64_t slab;		  /* v2 */
-	uint64_t swap;		  /* bytes swapped out now */
+	uint64_t mapped;     /* page cache that is mapped */
+	uint64_t kernel;     /* all kernel memory (v2: 5.18 and later) */
+	uint64_t pagetables; /* v2 */
+	uint64_t slab;       /* v2 */
+	uint64_t swap;       /* bytes swapped out now */
 	uint64_t dirty;
 	uint64_t writeback;
 	uint64_t inactive_file;
 	uint64_t active_file;
 	uint64_t pgfault;
 	uint64_t pgmajfault;
-	uint64_t refault_file;	  /* pages read again soon after reclaim took them */
+	uint64_t refault_file; /* pages read again soon after reclaim took them */
 	uint64_t refault_anon;
-	uint64_t activate_file;	  /* v2: refaults that went to the active list at once */
-	uint64_t scan_kswapd;	  /* v2: pages looked at by kswapd */
-	uint64_t scan_direct;	  /* v2: pages looked at by the allocating threads */
-	uint64_t steal_kswapd;	  /* v2: pages reclaimed by kswapd */
-	uint64_t steal_direct;	  /* v2: pages reclaimed by the allocating threads */
-	uint64_t failcnt;	  /* how often the limit was hit (v2: memory.events max) */
-	uint64_t high_events;	  /* v2: how often memory.high was exceeded */
+	uint64_t activate_file; /* v2: refaults that went to the active list at once */
+	uint64_t scan_kswapd;   /* v2: pages looked at by kswapd */
+	uint64_t scan_direct;   /* v2: pages looked at by the allocating threads */
+	uint64_t steal_kswapd;  /* v2: pages reclaimed by kswapd */
+	uint64_t steal_direct;  /* v2: pages reclaimed by the allocating threads */
+	uint64_t failcnt;       /* how often the limit was hit (v2: memory.events max) */
+	uint64_t high_events;   /* v2: how often memory.high was exceeded */
 	uint64_t oom_kill;
 };
 

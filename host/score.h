@@ -17,11 +17,11 @@
 
 struct host_score {
 	unsigned int version;
-	unsigned int threads;	/* CPUs that this process may use */
-	double cpu_single;	/* 10^9 multiply-accumulates per second, one thread */
-	double cpu_all;		/* the same, all threads together */
-	double memory_single;	/* GB/s (10^9 bytes) read from memory, one thread */
-	double memory_all;	/* all threads together */
+	unsigned int threads; /* CPUs that this process may use */
+	double cpu_single;    /* 10^9 multiply-accumulates per second, one thread */
+	double cpu_all;       /* the same, all threads together */
+	double memory_single; /* GB/s (10^9 bytes) read from memory, one thread */
+	double memory_all;    /* all threads together */
 };
 
 /* Measure. Needs 64 MiB of memory per run and all CPUs; anything else that runs spoils it. 0 or -errno. */
