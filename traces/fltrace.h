@@ -31,9 +31,9 @@
 #define FLT_VERSION_MAJOR 1 /* readers refuse a higher one */
 #define FLT_VERSION_MINOR 0 /* additions that older readers may skip */
 
-#define FLT_FIELDS 9 /* payload fields a record can carry */
+#define FLT_FIELDS      9 /* payload fields a record can carry */
 #define FLT_ALL_STREAMS UINT32_MAX
-#define FLT_NONE UINT64_MAX /* "not known" in any 64-bit field (stored as such) */
+#define FLT_NONE        UINT64_MAX /* "not known" in any 64-bit field (stored as such) */
 
 enum flt_layer {
 	FLT_RECORDING = 1,
@@ -47,18 +47,18 @@ enum flt_layer {
  * flt_kind_info() gives names and encodings.
  */
 enum flt_kind {
-	FLT_FAULT = 1,	   /* one page fault, from entry to end */
-	FLT_REGION = 2,	   /* mmap, munmap, mremap, brk, exec */
-	FLT_READ = 3,	   /* read(2) and friends on a traced file */
-	FLT_HINT = 4,	   /* madvise, fadvise, readahead, mlock, populate */
+	FLT_FAULT = 1,     /* one page fault, from entry to end */
+	FLT_REGION = 2,    /* mmap, munmap, mremap, brk, exec */
+	FLT_READ = 3,      /* read(2) and friends on a traced file */
+	FLT_HINT = 4,      /* madvise, fadvise, readahead, mlock, populate */
 	FLT_BARRIER = 5,   /* one thread's wait at a barrier */
-	FLT_EDGE = 6,	   /* stream waits for another stream's record */
-	FLT_MARK = 7,	   /* load, evaluation, request ... */
-	FLT_BLOCK = 8,	   /* one block I/O request */
-	FLT_CACHE = 9,	   /* pages added to or dropped from the page cache */
-	FLT_SCHED = 10,	   /* one bucket of a scheduling histogram */
+	FLT_EDGE = 6,      /* stream waits for another stream's record */
+	FLT_MARK = 7,      /* load, evaluation, request ... */
+	FLT_BLOCK = 8,     /* one block I/O request */
+	FLT_CACHE = 9,     /* pages added to or dropped from the page cache */
+	FLT_SCHED = 10,    /* one bucket of a scheduling histogram */
 	FLT_SAMPLE = 11,   /* one metric's value */
-	FLT_ZAP = 12,	   /* page-table entries dropped (reference capture) */
+	FLT_ZAP = 12,      /* page-table entries dropped (reference capture) */
 	FLT_P_WINDOW = 32, /* touch a run of pages of a file */
 	FLT_P_BARRIER = 33,
 	FLT_P_MARK = 34,
@@ -66,8 +66,8 @@ enum flt_kind {
 	FLT_P_READ = 36,
 	FLT_P_FOOTPRINT = 37, /* anonymous memory to hold from here on */
 	FLT_P_EDGE = 38,
-	FLT_P_IDLE = 39,   /* recorded sleep: neither compute nor a wait for memory */
-	FLT_P_ANON = 40,   /* touch a run of pages of an anonymous region */
+	FLT_P_IDLE = 39,       /* recorded sleep: neither compute nor a wait for memory */
+	FLT_P_ANON = 40,       /* touch a run of pages of an anonymous region */
 	FLT_S_EVALUATION = 48, /* what one lane does in one evaluation */
 	FLT_KIND_END = 64,
 };
@@ -80,18 +80,18 @@ enum {
 			   * the address itself if unresolved; rounded down to the
 			   * recording machine's page size */
 };
-#define FLT_FF_WRITE (1u << 0)
-#define FLT_FF_MAJOR (1u << 1)
-#define FLT_FF_BLOCKED (1u << 2) /* the thread slept: nvcsw rose during the fault */
-#define FLT_FF_ANON (1u << 3)	 /* not backed by a file */
-#define FLT_FF_KERNEL (1u << 4)	 /* taken in kernel mode on a user address */
-#define FLT_FF_EXEC (1u << 5)
+#define FLT_FF_WRITE       (1u << 0)
+#define FLT_FF_MAJOR       (1u << 1)
+#define FLT_FF_BLOCKED     (1u << 2) /* the thread slept: nvcsw rose during the fault */
+#define FLT_FF_ANON        (1u << 3) /* not backed by a file */
+#define FLT_FF_KERNEL      (1u << 4) /* taken in kernel mode on a user address */
+#define FLT_FF_EXEC        (1u << 5)
 #define FLT_FF_WRITE_KNOWN (1u << 6) /* FLT_FF_WRITE means something */
 
 /* FLT_REGION */
 enum {
-	FLT_REGION_OP,	   /* enum flt_region_op */
-	FLT_REGION_ID,	   /* region definition; a new mapping has a new id */
+	FLT_REGION_OP,     /* enum flt_region_op */
+	FLT_REGION_ID,     /* region definition; a new mapping has a new id */
 	FLT_REGION_ADDR,   /* virtual address */
 	FLT_REGION_LENGTH, /* bytes */
 	FLT_REGION_FILE,   /* file id, FLT_NONE for anonymous */
@@ -106,7 +106,7 @@ enum flt_region_op {
 	FLT_RO_MREMAP,
 	FLT_RO_BRK,
 	FLT_RO_EXISTING, /* was there when the recording began */
-	FLT_RO_EXIT,	 /* the address space is gone */
+	FLT_RO_EXIT,     /* the address space is gone */
 };
 
 /* FLT_READ: start .. start + dur is the system call */
@@ -115,17 +115,17 @@ enum {
 	FLT_READ_OFFSET,
 	FLT_READ_LENGTH, /* bytes returned */
 	FLT_READ_REGION, /* of the destination; FLT_NONE if unresolved */
-	FLT_READ_DEST,	 /* offset in that region, or the address */
-	FLT_READ_FLAGS,	 /* FLT_RF_* */
+	FLT_READ_DEST,   /* offset in that region, or the address */
+	FLT_READ_FLAGS,  /* FLT_RF_* */
 };
-#define FLT_RF_DIRECT (1u << 0)
+#define FLT_RF_DIRECT           (1u << 0)
 #define FLT_RF_POSITION_GUESSED (1u << 1) /* file position inferred, not reported */
 
 /* FLT_HINT */
 enum {
-	FLT_HINT_OP,	 /* enum flt_hint_op */
+	FLT_HINT_OP,     /* enum flt_hint_op */
 	FLT_HINT_ADVICE, /* the call's advice or flags argument */
-	FLT_HINT_FILE,	 /* FLT_NONE for anonymous memory */
+	FLT_HINT_FILE,   /* FLT_NONE for anonymous memory */
 	FLT_HINT_REGION, /* FLT_NONE where the call takes a descriptor */
 	FLT_HINT_OFFSET, /* in the file, or in the region */
 	FLT_HINT_LENGTH, /* 0 = to the end, as the call has it */
@@ -142,32 +142,35 @@ enum flt_hint_op {
 /* FLT_BARRIER and FLT_P_BARRIER: start = arrival, start + dur = release */
 enum {
 	FLT_BARRIER_GROUP,
-	FLT_BARRIER_GENERATION, /* counts up within the group */
+	FLT_BARRIER_GENERATION,   /* counts up within the group */
 	FLT_BARRIER_PARTICIPANTS, /* threads that meet; 0 = not known */
 };
 
 /* FLT_EDGE and FLT_P_EDGE: the record's stream waits for (stream, seq) to end */
-enum { FLT_EDGE_STREAM, FLT_EDGE_SEQ };
-
-/* FLT_MARK and FLT_P_MARK: start .. start + dur is what is marked; in a program
- * the mark stands before the first record of its phase, dur is its recorded span */
 enum {
-	FLT_MARK_CLASS,	   /* enum flt_mark_class */
-	FLT_MARK_ID,	   /* counts up within the class, from 0 */
-	FLT_MARK_TOKENS,   /* tokens in the batch; FLT_NONE = not known */
-	FLT_MARK_SYMBOL,   /* symbol definition it was seen at; FLT_NONE = inferred */
-	FLT_MARK_FLAGS,	   /* FLT_MF_* */
+	FLT_EDGE_STREAM,
+	FLT_EDGE_SEQ
+};
+
+/* FLT_MARK and FLT_P_MARK: start .. start + dur is what is marked. In a program
+ * the mark stands before the first record of its phase and takes no time */
+enum {
+	FLT_MARK_CLASS,  /* enum flt_mark_class */
+	FLT_MARK_ID,     /* counts up within the class, from 0 */
+	FLT_MARK_TOKENS, /* tokens in the batch; FLT_NONE = not known */
+	FLT_MARK_SYMBOL, /* symbol definition it was seen at; FLT_NONE = inferred */
+	FLT_MARK_FLAGS,  /* FLT_MF_* */
 };
 enum flt_mark_class {
 	FLT_MC_LOAD = 1,   /* from the start to the first evaluation */
 	FLT_MC_EVALUATION, /* a pass over the model, not known to be a token */
-	FLT_MC_PROMPT,	   /* a prompt batch */
-	FLT_MC_DECODE,	   /* generation of one token */
+	FLT_MC_PROMPT,     /* a prompt batch */
+	FLT_MC_DECODE,     /* generation of one token */
 	FLT_MC_REQUEST,
-	FLT_MC_WARMUP,	   /* the runner's own empty run */
-	FLT_MC_END,	   /* nothing of the run follows (program) */
+	FLT_MC_WARMUP, /* the runner's own empty run */
+	FLT_MC_END,    /* nothing of the run follows (program) */
 };
-#define FLT_MF_INFERRED (1u << 0) /* found by sweep detection, not by a probe */
+#define FLT_MF_INFERRED      (1u << 0) /* found by sweep detection, not by a probe */
 #define FLT_MF_CLASS_GUESSED (1u << 1)
 
 /* FLT_BLOCK: start = issue, start + dur = completion */
@@ -175,17 +178,17 @@ enum {
 	FLT_BLOCK_DEVICE, /* device definition */
 	FLT_BLOCK_SECTOR, /* 512-byte sectors */
 	FLT_BLOCK_LENGTH, /* bytes */
-	FLT_BLOCK_OP,	  /* REQ_OP_*: 0 read, 1 write, 2 flush, 3 discard */
+	FLT_BLOCK_OP,     /* REQ_OP_*: 0 read, 1 write, 2 flush, 3 discard */
 	FLT_BLOCK_FLAGS,  /* FLT_BF_* */
 	FLT_BLOCK_QUEUE,  /* ns from entering the queue to issue; FLT_NONE unknown */
 	FLT_BLOCK_STREAM, /* thread that submitted it; FLT_NONE = none of the run's */
 };
-#define FLT_BF_RAHEAD (1u << 0)
-#define FLT_BF_SYNC (1u << 1)
-#define FLT_BF_META (1u << 2)
+#define FLT_BF_RAHEAD     (1u << 0)
+#define FLT_BF_SYNC       (1u << 1)
+#define FLT_BF_META       (1u << 2)
 #define FLT_BF_UNFINISHED (1u << 3) /* issued, no completion was seen: dur is 0 */
-#define FLT_BF_FOREIGN (1u << 4)    /* not on behalf of the recorded processes */
-#define FLT_BF_BIO (1u << 5)	    /* seen as a bio (zram, md): there is no request */
+#define FLT_BF_FOREIGN    (1u << 4) /* not on behalf of the recorded processes */
+#define FLT_BF_BIO        (1u << 5) /* seen as a bio (zram, md): there is no request */
 
 /* FLT_CACHE */
 enum {
@@ -197,27 +200,59 @@ enum {
 };
 
 /* FLT_SCHED: cumulative over the recording, written at its end */
-enum { FLT_SCHED_HISTOGRAM, FLT_SCHED_BUCKET, FLT_SCHED_COUNT };
+enum {
+	FLT_SCHED_HISTOGRAM,
+	FLT_SCHED_BUCKET,
+	FLT_SCHED_COUNT
+};
 
 /* FLT_SAMPLE: metric is the id of a metric definition */
-enum { FLT_SAMPLE_METRIC, FLT_SAMPLE_VALUE };
+enum {
+	FLT_SAMPLE_METRIC,
+	FLT_SAMPLE_VALUE
+};
 
 /* FLT_ZAP */
-enum { FLT_ZAP_REGION, FLT_ZAP_OFFSET, FLT_ZAP_LENGTH };
+enum {
+	FLT_ZAP_REGION,
+	FLT_ZAP_OFFSET,
+	FLT_ZAP_LENGTH
+};
 
 /*
  * Program records: the gap between the end of the lane's previous record and
  * this one's start is the lane's own compute; dur is what the recorded thread
  * waited for (fault service, barrier). So start is the recorded wall clock.
  */
-enum { FLT_P_WINDOW_FILE, FLT_P_WINDOW_OFFSET, FLT_P_WINDOW_LENGTH, FLT_P_WINDOW_FLAGS };
-#define FLT_PW_MAJOR (1u << 0) /* some fault of it was major */
+enum {
+	FLT_P_WINDOW_FILE,
+	FLT_P_WINDOW_OFFSET,
+	FLT_P_WINDOW_LENGTH,
+	FLT_P_WINDOW_FLAGS
+};
+#define FLT_PW_MAJOR   (1u << 0) /* some fault of it was major */
 #define FLT_PW_BLOCKED (1u << 1)
-#define FLT_PW_WRITE (1u << 2)
-enum { FLT_P_HINT_OP, FLT_P_HINT_ADVICE, FLT_P_HINT_FILE, FLT_P_HINT_OFFSET, FLT_P_HINT_LENGTH };
-enum { FLT_P_READ_FILE, FLT_P_READ_OFFSET, FLT_P_READ_LENGTH };
-enum { FLT_P_FOOTPRINT_BYTES };
-enum { FLT_P_ANON_REGION, FLT_P_ANON_OFFSET, FLT_P_ANON_LENGTH };
+#define FLT_PW_WRITE   (1u << 2)
+enum {
+	FLT_P_HINT_OP,
+	FLT_P_HINT_ADVICE,
+	FLT_P_HINT_FILE,
+	FLT_P_HINT_OFFSET,
+	FLT_P_HINT_LENGTH
+};
+enum {
+	FLT_P_READ_FILE,
+	FLT_P_READ_OFFSET,
+	FLT_P_READ_LENGTH
+};
+enum {
+	FLT_P_FOOTPRINT_BYTES
+};
+enum {
+	FLT_P_ANON_REGION,
+	FLT_P_ANON_OFFSET,
+	FLT_P_ANON_LENGTH
+};
 
 /* FLT_S_EVALUATION: stream = lane; start, dur = the evaluation's recorded span */
 enum {
@@ -232,11 +267,11 @@ enum {
 };
 
 struct flt_record {
-	uint64_t start;	 /* ns since the epoch */
-	uint64_t dur;	 /* ns; 0 for what takes no time */
-	uint64_t seq;	 /* position in its stream, from 0; set by the reader */
+	uint64_t start;  /* ns since the epoch */
+	uint64_t dur;    /* ns; 0 for what takes no time */
+	uint64_t seq;    /* position in its stream, from 0; set by the reader */
 	uint32_t stream; /* stream (or lane) id */
-	uint32_t kind;	 /* enum flt_kind */
+	uint32_t kind;   /* enum flt_kind */
 	uint64_t f[FLT_FIELDS];
 };
 
@@ -248,7 +283,7 @@ static inline uint64_t flt_end(const struct flt_record *r)
 struct flt_field_info {
 	const char *name;
 	uint8_t encoding; /* default encoding, FORMAT.md "Columns" */
-	bool is_bytes;	  /* offset or length: stored in units of the page size where exact */
+	bool is_bytes;    /* offset or length: stored in units of the page size where exact */
 };
 
 struct flt_kind_info {
@@ -268,11 +303,11 @@ const char *flt_mark_class_name(uint64_t mark_class);
 struct flt_writer;
 
 struct flt_writer_options {
-	int level;		/* zstd level; 0 = 9 */
-	uint32_t quantum_ns;	/* 0 = 250 */
-	uint32_t page_size;	/* of the recorded machine; 0 = 4096 */
+	int level;              /* zstd level; 0 = 9 */
+	uint32_t quantum_ns;    /* 0 = 250 */
+	uint32_t page_size;     /* of the recorded machine; 0 = 4096 */
 	uint32_t chunk_records; /* 0 = 262144: a chunk is closed after so many */
-	uint64_t chunk_ns;	/* 0 = 5 s: ... or after so much trace time */
+	uint64_t chunk_ns;      /* 0 = 5 s: ... or after so much trace time */
 };
 
 /*
@@ -281,13 +316,6 @@ struct flt_writer_options {
  * is borrowed; "format", "version", "quantum_ns" and "page_size" are filled in.
  */
 int flt_writer_create(struct flt_writer **w, const char *path, const json_t *header,
-		      const struct flt_writer_options *opt);
-/*
- * Continues PATH, an unfinished trace or a finished one (whose trailer and
- * tables are then left behind as dead frames and written anew by finish).
- * The header stays as it is. Used by the conversion to append a program.
- */
-int flt_writer_append(struct flt_writer **w, const char *path,
 		      const struct flt_writer_options *opt);
 /*
  * Adds a definition; WHAT is "file", "region", "stream", "device", "symbol",
@@ -301,8 +329,11 @@ int flt_writer_define(struct flt_writer *w, const char *what, json_t *obj);
  * may be interleaved freely, ideally in the order (end, stream).
  */
 int flt_writer_add(struct flt_writer *w, enum flt_layer layer, const struct flt_record *r);
-/* Closes the current chunk: what was added is then safe in the file (not yet on
- * the disk; with SYNC it is). */
+/*
+ * Closes the current chunk: what was added is then in the file (with SYNC, on
+ * the disk). A reader may then open the file, unfinished as it is, while the
+ * writer stays open: that is how flt_prepare() adds a program to a recording.
+ */
 int flt_writer_flush(struct flt_writer *w, bool sync);
 /* Marks the next records of the program as belonging to evaluation INDEX; the
  * chunk index carries it so that a reader can seek. */
@@ -323,11 +354,11 @@ struct flt_reader;
 #define FLT_OPEN_NOCACHE (1u << 0) /* keep the trace itself out of the page cache */
 
 struct flt_chunk_info {
-	uint64_t offset;     /* of the chunk's first frame in the file */
-	uint64_t bytes;	     /* compressed, directory and blocks */
+	uint64_t offset; /* of the chunk's first frame in the file */
+	uint64_t bytes;  /* compressed, directory and blocks */
 	uint64_t records;
 	uint64_t first_ns, last_ns; /* earliest start, latest end */
-	uint64_t evaluation; /* program: index of the first evaluation in it */
+	uint64_t evaluation;        /* program: index of the first evaluation in it */
 	uint32_t layer;
 	uint32_t blocks;
 };
@@ -337,8 +368,7 @@ struct flt_chunk_info {
  * first damage is there and flt_finished() is false. ERR (may be NULL) receives
  * one line for people when the result is negative.
  */
-int flt_open(struct flt_reader **r, const char *path, unsigned int flags, char *err,
-	     size_t errlen);
+int flt_open(struct flt_reader **r, const char *path, unsigned int flags, char *err, size_t errlen);
 void flt_close(struct flt_reader *r);
 bool flt_finished(const struct flt_reader *r);
 /* Why the trace counts as unfinished, one line; NULL if it is finished. */
@@ -377,7 +407,7 @@ void flt_cursor_close(struct flt_cursor *c);
 struct flt_verify_report {
 	uint64_t chunks_ok, chunks_bad, frames, records;
 	uint64_t bad_offset; /* of the first damage; FLT_NONE if none */
-	bool finished;	     /* trailer, index and seek table present and right */
+	bool finished;       /* trailer, index and seek table present and right */
 	char message[256];   /* what is wrong, one line; empty if all is well */
 };
 
@@ -399,10 +429,10 @@ struct flt_prepare_stats {
 	uint32_t lanes;
 	uint64_t evaluations; /* without the load phase */
 	uint64_t windows, window_bytes, barriers, hints, reads;
-	uint64_t compute_ns;  /* of all lanes */
+	uint64_t compute_ns; /* of all lanes */
 	uint64_t program_bytes;
-	bool marks_inferred;  /* by sweep detection */
-	char note[256];	      /* what a reader should know, may be empty */
+	bool marks_inferred; /* by sweep detection */
+	char note[256];      /* what a reader should know, may be empty */
 };
 
 /* Derives the program of IN (open reader) and adds it to OUT. Streams: memory
@@ -411,16 +441,16 @@ int flt_prepare(struct flt_reader *in, struct flt_writer *out,
 		const struct flt_prepare_options *opt, struct flt_prepare_stats *st);
 /* Copies the recording of IN (unless program_only) to the new file OUT, derives
  * the program anew and finishes OUT with IN's trailer plus "program". */
-int flt_prepare_copy(struct flt_reader *in, const char *out,
-		     const struct flt_prepare_options *opt, struct flt_prepare_stats *st);
+int flt_prepare_copy(struct flt_reader *in, const char *out, const struct flt_prepare_options *opt,
+		     struct flt_prepare_stats *st);
 
 /* ---- planning a replay ------------------------------------------------- */
 
 struct flt_evaluation {
-	uint64_t start, dur; /* recorded, ns */
-	uint64_t tokens;     /* FLT_NONE = not known */
+	uint64_t start, dur;                           /* recorded, ns */
+	uint64_t tokens;                               /* FLT_NONE = not known */
 	uint64_t windows, bytes, barriers, compute_ns; /* over all lanes */
-	uint32_t mark_class; /* enum flt_mark_class */
+	uint32_t mark_class;                           /* enum flt_mark_class */
 };
 
 struct flt_lane_plan {

@@ -1,0 +1,673 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Writing a trace. Records are kept as columns until their chunk is full; then
+ * every stream becomes a block, compressed apart, and all of it is appended in
+ * one go: a directory frame and the blocks that it lists. Whatever happens
+ * later, that chunk can be read.
+ */
+#include "frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uthash.h>
+#include <xxhash.h>
+
+struct column_u64 {
+	uint64_t *v;
+	size_t n, cap;
+};
+
+struct kind_columns {
+	struct column_u64 time, dur; /* gap or step in ns; see stream_time() */
+	struct column_u64 field[FLT_FIELDS];
+};
+
+struct stream {
+	uint32_t id;
+	uint32_t records;             /* in the open chunk */
+	uint64_t seq;                 /* of the open chunk's first record, per layer */
+	uint64_t base;                /* end of the record before that, exact */
+	uint64_t true_end, coded_end; /* of the last record: reported and as a reader sees it */
+	struct column_u64 kinds;
+	/* FLT_KIND_END pointers; NULL while the stream is idle, for runners that make a
+	 * thread pool anew for every graph leave very many streams behind. */
+	struct kind_columns **kind;
+	UT_hash_handle hh;
+};
+
+struct flt_writer {
+	int fd;
+	struct flt_writer_options opt;
+	struct flt_compressor *comp;
+	struct stream *streams[FLT_SUMMARY + 1]; /* by layer, uthash */
+	enum flt_layer layer;                    /* of the open chunk */
+	uint64_t chunk_records, first_ns, last_ns;
+	uint64_t chunk_number, chunk_evaluation, evaluation;
+	uint64_t offset; /* file size so far */
+	uint64_t total[FLT_SUMMARY + 1];
+	json_t *defs; /* not yet written: array of [what, obj] */
+	struct flt_buf raw, out, dir, index_chunks, index_defs, seek;
+	uint32_t frames;
+	int error; /* sticky: after a failed write the file's end is not known */
+};
+
+static void column_push(struct column_u64 *c, uint64_t v, int *error)
+{
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 256;
+		uint64_t *p = realloc(c->v, cap * sizeof(*p));
+
+		if (!p) {
+			*error = -ENOMEM;
+			return;
+		}
+		c->v = p;
+		c->cap = cap;
+	}
+	c->v[c->n++] = v;
+}
+
+/* ---- frames ---- */
+
+static void seek_entry(struct flt_writer *w, uint64_t compressed, uint64_t raw)
+{
+	flt_buf_u32(&w->seek, (uint32_t)compressed);
+	flt_buf_u32(&w->seek, (uint32_t)raw);
+	w->frames++;
+}
+
+static int write_all(struct flt_writer *w, const struct flt_buf *b)
+{
+	size_t done = 0;
+
+	if (b->failed)
+		return w->error = -ENOMEM;
+	while (done < b->len) {
+		ssize_t n = write(w->fd, b->data + done, b->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			w->error = -errno;
+			/* Take back the torn part, so that a later append could work;
+			 * if even that fails, readers stop at it. */
+			if (ftruncate(w->fd, (off_t)w->offset) == 0)
+				lseek(w->fd, (off_t)w->offset, SEEK_SET);
+			return w->error;
+		}
+		done += (size_t)n;
+	}
+	w->offset += b->len;
+	return 0;
+}
+
+/* Appends w->raw, a finished section, as a frame of its own. */
+static int write_section(struct flt_writer *w)
+{
+	int ret;
+
+	flt_section_end(&w->raw);
+	flt_buf_reset(&w->out);
+	if (w->raw.failed)
+		return w->error = -ENOMEM;
+	ret = flt_compress(w->comp, &w->out, w->raw.data, w->raw.len, NULL, 0);
+	if (ret)
+		return w->error = ret;
+	seek_entry(w, w->out.len, w->raw.len);
+	return write_all(w, &w->out);
+}
+
+static int write_json(struct flt_writer *w, const char *type, const json_t *obj)
+{
+	char *text = json_dumps(obj, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (!text)
+		return w->error = -EINVAL;
+	flt_section_begin(&w->raw, type);
+	flt_buf_put(&w->raw, text, strlen(text));
+	free(text);
+	return write_section(w);
+}
+
+/* ---- creating ---- */
+
+int flt_writer_create(struct flt_writer **out, const char *path, const json_t *header,
+		      const struct flt_writer_options *opt)
+{
+	struct flt_writer *w = calloc(1, sizeof(*w));
+	json_t *head = NULL;
+	int ret = -ENOMEM;
+
+	if (!w)
+		return -ENOMEM;
+	w->fd = -1;
+	if (opt)
+		w->opt = *opt;
+	w->opt.level = w->opt.level ? w->opt.level : 9;
+	w->opt.quantum_ns = w->opt.quantum_ns ? w->opt.quantum_ns : 250;
+	w->opt.page_size = w->opt.page_size ? w->opt.page_size : 4096;
+	w->opt.chunk_records = w->opt.chunk_records ? w->opt.chunk_records : 262144;
+	w->opt.chunk_ns = w->opt.chunk_ns ? w->opt.chunk_ns : 5000000000ull;
+	if (w->opt.chunk_records > FLT_MAX_BLOCK_RECORDS) {
+		ret = -EINVAL;
+		goto fail;
+	}
+	w->evaluation = w->chunk_evaluation = FLT_NONE;
+	w->defs = json_array();
+	head = json_deep_copy(header);
+	if (!w->defs || !head)
+		goto fail;
+	json_object_set_new(head, "format", json_string("faultline"));
+	json_object_set_new(head, "version",
+			    json_pack("[ii]", FLT_VERSION_MAJOR, FLT_VERSION_MINOR));
+	json_object_set_new(head, "quantum_ns", json_integer(w->opt.quantum_ns));
+	json_object_set_new(head, "page_size", json_integer(w->opt.page_size));
+	ret = flt_compressor_new(&w->comp, w->opt.level);
+	if (ret)
+		goto fail;
+	w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (w->fd < 0) {
+		ret = -errno;
+		goto fail;
+	}
+	ret = write_json(w, FLT_SECTION_HEADER, head);
+	if (ret) {
+		unlink(path);
+		goto fail;
+	}
+	json_decref(head);
+	*out = w;
+	return 0;
+fail:
+	json_decref(head);
+	flt_writer_abort(&w);
+	return ret;
+}
+
+int flt_writer_define(struct flt_writer *w, const char *what, json_t *obj)
+{
+	json_t *pair;
+
+	if (!obj)
+		return -ENOMEM;
+	pair = json_pack("[so]", what, obj);
+	if (!pair || json_array_append_new(w->defs, pair))
+		return w->error = -ENOMEM;
+	return w->error;
+}
+
+/* Definitions go out before the chunk whose records may need them. */
+static int flush_defs(struct flt_writer *w)
+{
+	uint64_t at = w->offset;
+	int ret;
+
+	if (!json_array_size(w->defs))
+		return 0;
+	ret = write_json(w, FLT_SECTION_DEFS, w->defs);
+	if (ret)
+		return ret;
+	flt_buf_u64(&w->index_defs, at);
+	flt_buf_u32(&w->index_defs, (uint32_t)(w->offset - at));
+	flt_buf_u32(&w->index_defs, 0);
+	json_array_clear(w->defs);
+	return 0;
+}
+
+/* ---- adding ---- */
+
+static struct stream *stream_get(struct flt_writer *w, enum flt_layer layer, uint32_t id)
+{
+	struct stream *s;
+
+	HASH_FIND(hh, w->streams[layer], &id, sizeof(id), s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->id = id;
+	HASH_ADD(hh, w->streams[layer], id, sizeof(id), s);
+	return s;
+}
+
+/*
+ * Chooses a rung for NS. The clock that a reader adds up drifts from the real
+ * one by LAG; the rung is chosen to take some of it back as long as it stays
+ * within the format's promise for this value: 1 us or 3 %.
+ */
+static uint64_t code_time(uint64_t ns, int64_t lag, uint32_t quantum, uint32_t *code)
+{
+	uint64_t tol = ns / 100 * 3 > 1000 ? ns / 100 * 3 : 1000, want = ns, got;
+	uint64_t step = (uint64_t)(lag < 0 ? -lag : lag);
+
+	step = step < tol ? step : tol;
+	if (lag > 0)
+		want = ns + step;
+	else
+		want = ns > step ? ns - step : 0;
+	*code = flt_ladder_code(want, quantum);
+	got = flt_ladder_value(*code) * quantum;
+	if (got > ns + tol || got + tol < ns) {
+		*code = flt_ladder_code(ns, quantum);
+		got = flt_ladder_value(*code) * quantum;
+	}
+	return got;
+}
+
+static int add_to_stream(struct flt_writer *w, struct stream *s, const struct flt_record *r,
+			 const struct flt_kind_info *info)
+{
+	struct kind_columns *k;
+	uint64_t end = flt_end(r), start = r->start, coded;
+	uint32_t code;
+	int64_t lag;
+
+	if (!s->kind)
+		s->kind = calloc(FLT_KIND_END, sizeof(*s->kind));
+	if (!s->kind)
+		return w->error = -ENOMEM;
+	k = s->kind[r->kind];
+	if (!k) {
+		k = s->kind[r->kind] = calloc(1, sizeof(*k));
+		if (!k)
+			return w->error = -ENOMEM;
+	}
+	/* A stream's records come in the order of their ends. */
+	if (end < s->true_end)
+		end = s->true_end;
+	if (start > end)
+		start = end;
+	lag = (int64_t)(s->true_end - s->coded_end);
+	if (info->time == FLT_COL_GAP) {
+		if (start < s->true_end)
+			start = s->true_end;
+		coded = s->coded_end +
+			code_time(start - s->true_end, lag, w->opt.quantum_ns, &code);
+		column_push(&k->time, code, &w->error);
+		lag = (int64_t)(start - coded);
+		s->coded_end = coded + code_time(end - start, lag, w->opt.quantum_ns, &code);
+	} else {
+		s->coded_end += code_time(end - s->true_end, lag, w->opt.quantum_ns, &code);
+		column_push(&k->time, code, &w->error);
+		code_time(end - start, 0, w->opt.quantum_ns, &code);
+	}
+	column_push(&k->dur, code, &w->error);
+	s->true_end = end;
+	column_push(&s->kinds, r->kind, &w->error);
+	for (int i = 0; i < info->nfields; i++)
+		column_push(&k->field[i], r->f[i], &w->error);
+	s->records++;
+	return w->error;
+}
+
+int flt_writer_add(struct flt_writer *w, enum flt_layer layer, const struct flt_record *r)
+{
+	const struct flt_kind_info *info = flt_kind_info(r->kind);
+	struct stream *s;
+	int ret;
+
+	if (w->error)
+		return w->error;
+	if (!info || layer < FLT_RECORDING || layer > FLT_SUMMARY)
+		return -EINVAL;
+	if (w->chunk_records &&
+	    (layer != w->layer || w->chunk_records >= w->opt.chunk_records ||
+	     (flt_end(r) > w->first_ns && flt_end(r) - w->first_ns > w->opt.chunk_ns &&
+	      layer == FLT_RECORDING))) {
+		ret = flt_writer_flush(w, false);
+		if (ret)
+			return ret;
+	}
+	s = stream_get(w, layer, r->stream);
+	if (!s)
+		return w->error = -ENOMEM;
+	if (!w->chunk_records) {
+		w->layer = layer;
+		w->first_ns = r->start;
+		w->last_ns = 0;
+		w->chunk_evaluation = layer == FLT_PROGRAM ? w->evaluation : FLT_NONE;
+	}
+	ret = add_to_stream(w, s, r, info);
+	if (ret)
+		return ret;
+	if (r->start < w->first_ns)
+		w->first_ns = r->start;
+	if (s->true_end > w->last_ns)
+		w->last_ns = s->true_end;
+	w->chunk_records++;
+	w->total[layer]++;
+	return 0;
+}
+
+int flt_writer_evaluation(struct flt_writer *w, uint64_t index)
+{
+	w->evaluation = index;
+	if (!w->chunk_records)
+		w->chunk_evaluation = index;
+	return w->error;
+}
+
+/* ---- closing a chunk ---- */
+
+/* Columns shorter than this share their neighbour's zstd block. */
+#define CUT_BYTES 4096
+#define MAX_CUTS  512
+
+struct block_build {
+	struct flt_buf desc, data;
+	size_t cuts[MAX_CUTS], ncuts, last_cut;
+	uint32_t columns;
+};
+
+static void column_add(struct flt_writer *w, struct block_build *bb, uint32_t kind, uint8_t column,
+		       const struct column_u64 *c, uint8_t wish, const struct column_u64 *context)
+{
+	size_t at = bb->data.len;
+	uint8_t enc, d[4];
+
+	if (wish == FLT_ENC_COUNT) { /* codes of the ladder, chosen when they were added */
+		enc = FLT_ENC_LADDER;
+		for (size_t i = 0; i < c->n; i++)
+			flt_ladder_put(&bb->data, (uint32_t)c->v[i]);
+	} else {
+		enc = flt_column_encode(&bb->data, c->v, c->n, wish, w->opt.page_size,
+					w->opt.quantum_ns, context ? context->v : NULL);
+	}
+	d[0] = (uint8_t)kind;
+	d[1] = (uint8_t)(kind >> 8);
+	d[2] = column;
+	d[3] = enc;
+	flt_buf_put(&bb->desc, d, sizeof(d));
+	flt_buf_u32(&bb->desc, (uint32_t)c->n);
+	flt_buf_u32(&bb->desc, (uint32_t)(bb->data.len - at));
+	bb->columns++;
+	if (bb->data.len - at >= CUT_BYTES && bb->ncuts + 2 < MAX_CUTS) {
+		if (at > bb->last_cut)
+			bb->cuts[bb->ncuts++] = at;
+		bb->cuts[bb->ncuts++] = bb->last_cut = bb->data.len;
+	}
+}
+
+static void block_columns(struct flt_writer *w, struct stream *s, struct block_build *bb)
+{
+	column_add(w, bb, 0, FLT_COL_KIND, &s->kinds, FLT_ENC_U8, NULL);
+	for (uint32_t k = 0; k < FLT_KIND_END; k++) {
+		struct kind_columns *kc = s->kind[k];
+		const struct flt_kind_info *info = flt_kind_info(k);
+
+		if (!kc || !kc->time.n)
+			continue;
+		column_add(w, bb, k, info->time, &kc->time, FLT_ENC_COUNT, NULL);
+		column_add(w, bb, k, FLT_COL_DUR, &kc->dur, FLT_ENC_COUNT, NULL);
+		for (int i = 0; i < info->nfields; i++)
+			column_add(w, bb, k, (uint8_t)i, &kc->field[i], info->field[i].encoding,
+				   i ? &kc->field[i - 1] : NULL);
+	}
+}
+
+static void stream_free_columns(struct stream *s)
+{
+	for (int k = 0; s->kind && k < FLT_KIND_END; k++) {
+		struct kind_columns *kc = s->kind[k];
+
+		if (!kc)
+			continue;
+		free(kc->time.v);
+		free(kc->dur.v);
+		for (int i = 0; i < FLT_FIELDS; i++)
+			free(kc->field[i].v);
+		free(kc);
+	}
+	free(s->kind);
+	free(s->kinds.v);
+	s->kind = NULL;
+	memset(&s->kinds, 0, sizeof(s->kinds));
+}
+
+static void stream_reset(struct stream *s)
+{
+	s->seq += s->records;
+	s->records = 0;
+	s->kinds.n = 0;
+	/* The next block starts from the exact time. */
+	s->base = s->coded_end = s->true_end;
+	for (int k = 0; k < FLT_KIND_END; k++) {
+		struct kind_columns *kc = s->kind[k];
+
+		if (!kc)
+			continue;
+		kc->time.n = kc->dur.n = 0;
+		for (int i = 0; i < FLT_FIELDS; i++)
+			kc->field[i].n = 0;
+	}
+}
+
+/* Appends the stream's block to w->out and its entry to w->dir. */
+static int write_block(struct flt_writer *w, struct stream *s, struct block_build *bb)
+{
+	size_t at = w->out.len, head;
+	uint64_t hash;
+	int ret;
+
+	flt_buf_reset(&bb->desc);
+	flt_buf_reset(&bb->data);
+	bb->columns = 0;
+	bb->ncuts = bb->last_cut = 0;
+	block_columns(w, s, bb);
+	flt_section_begin(&w->raw, FLT_SECTION_BLOCK);
+	flt_buf_u32(&w->raw, w->layer);
+	flt_buf_u32(&w->raw, s->id);
+	flt_buf_u32(&w->raw, s->records);
+	flt_buf_u32(&w->raw, bb->columns);
+	flt_buf_u64(&w->raw, s->seq);
+	flt_buf_u64(&w->raw, s->base);
+	flt_buf_u32(&w->raw, w->opt.quantum_ns);
+	flt_buf_u32(&w->raw, w->opt.page_size);
+	flt_buf_put(&w->raw, bb->desc.data, bb->desc.len);
+	head = w->raw.len;
+	flt_buf_put(&w->raw, bb->data.data, bb->data.len);
+	flt_section_end(&w->raw);
+	if (w->raw.failed || bb->desc.failed || bb->data.failed)
+		return w->error = -ENOMEM;
+	for (size_t i = 0; i < bb->ncuts; i++)
+		bb->cuts[i] += head;
+	ret = flt_compress(w->comp, &w->out, w->raw.data, w->raw.len, bb->cuts, bb->ncuts);
+	if (ret)
+		return w->error = ret;
+	hash = XXH64(w->out.data + at, w->out.len - at, 0);
+	flt_buf_u32(&w->dir, s->id);
+	flt_buf_u32(&w->dir, s->records);
+	flt_buf_u32(&w->dir, (uint32_t)(w->out.len - at));
+	flt_buf_u32(&w->dir, (uint32_t)w->raw.len);
+	flt_buf_u64(&w->dir, s->seq);
+	flt_buf_u64(&w->dir, hash);
+	flt_buf_u64(&w->dir, 0);
+	stream_reset(s);
+	return 0;
+}
+
+static void index_chunk(struct flt_writer *w, uint64_t at, uint64_t bytes, uint32_t dir_bytes,
+			uint32_t blocks)
+{
+	struct flt_buf *b = &w->index_chunks;
+
+	flt_buf_u64(b, at);
+	flt_buf_u64(b, bytes);
+	flt_buf_u32(b, dir_bytes);
+	flt_buf_u32(b, w->layer);
+	flt_buf_u32(b, blocks);
+	flt_buf_u32(b, 0);
+	flt_buf_u64(b, w->chunk_records);
+	flt_buf_u64(b, w->first_ns);
+	flt_buf_u64(b, w->last_ns);
+	flt_buf_u64(b, w->chunk_evaluation);
+	flt_buf_u64(b, w->chunk_number);
+}
+
+int flt_writer_flush(struct flt_writer *w, bool sync)
+{
+	struct block_build *bb = NULL;
+	struct flt_buf blocks = {0};
+	uint64_t at;
+	uint32_t n = 0, dir_bytes;
+	int ret;
+
+	if (w->error)
+		return w->error;
+	ret = flush_defs(w);
+	if (ret || !w->chunk_records)
+		goto sync;
+	bb = calloc(1, sizeof(*bb));
+	if (!bb)
+		return w->error = -ENOMEM;
+	flt_buf_reset(&w->dir);
+	flt_buf_reset(&w->out);
+	for (struct stream *s = w->streams[w->layer]; s; s = s->hh.next) {
+		if (!s->records) {
+			stream_free_columns(s);
+			continue;
+		}
+		ret = write_block(w, s, bb);
+		if (ret)
+			goto out;
+		n++;
+	}
+	/* The directory comes first in the file: set the blocks aside for a moment. */
+	blocks = w->out;
+	memset(&w->out, 0, sizeof(w->out));
+	flt_section_begin(&w->raw, FLT_SECTION_CHUNK);
+	flt_buf_u32(&w->raw, w->layer);
+	flt_buf_u32(&w->raw, n);
+	flt_buf_u64(&w->raw, w->chunk_records);
+	flt_buf_u64(&w->raw, w->first_ns);
+	flt_buf_u64(&w->raw, w->last_ns);
+	flt_buf_u64(&w->raw, w->chunk_evaluation);
+	flt_buf_u64(&w->raw, w->chunk_number);
+	flt_buf_u64(&w->raw, 0);
+	flt_buf_put(&w->raw, w->dir.data, w->dir.len);
+	if (w->dir.failed) {
+		ret = w->error = -ENOMEM;
+		goto out;
+	}
+	at = w->offset;
+	ret = write_section(w);
+	if (ret)
+		goto out;
+	dir_bytes = (uint32_t)(w->offset - at);
+	for (uint32_t i = 0; i < n; i++)
+		seek_entry(w, flt_get32(w->dir.data + (size_t)i * FLT_CHUNK_ENTRY + 8),
+			   flt_get32(w->dir.data + (size_t)i * FLT_CHUNK_ENTRY + 12));
+	ret = write_all(w, &blocks);
+	if (ret)
+		goto out;
+	index_chunk(w, at, w->offset - at, dir_bytes, n);
+	w->chunk_number++;
+	w->chunk_records = 0;
+	w->chunk_evaluation = w->evaluation;
+sync:
+	if (!ret && sync && fdatasync(w->fd) && errno != EINVAL)
+		ret = w->error = -errno;
+out:
+	flt_buf_free(&blocks);
+	if (bb) {
+		flt_buf_free(&bb->desc);
+		flt_buf_free(&bb->data);
+		free(bb);
+	}
+	return ret;
+}
+
+uint64_t flt_writer_bytes(const struct flt_writer *w)
+{
+	return w->offset;
+}
+
+uint64_t flt_writer_records(const struct flt_writer *w, enum flt_layer layer)
+{
+	return layer >= FLT_RECORDING && layer <= FLT_SUMMARY ? w->total[layer] : 0;
+}
+
+/* ---- ending ---- */
+
+static int write_index(struct flt_writer *w)
+{
+	flt_section_begin(&w->raw, FLT_SECTION_INDEX);
+	flt_buf_u64(&w->raw, w->index_chunks.len / FLT_INDEX_CHUNK);
+	flt_buf_u64(&w->raw, w->index_defs.len / FLT_INDEX_DEFS);
+	flt_buf_put(&w->raw, w->index_chunks.data, w->index_chunks.len);
+	flt_buf_put(&w->raw, w->index_defs.data, w->index_defs.len);
+	if (w->index_chunks.failed || w->index_defs.failed)
+		return w->error = -ENOMEM;
+	return write_section(w);
+}
+
+static int write_seek_table(struct flt_writer *w)
+{
+	struct flt_buf *b = &w->out;
+
+	flt_buf_reset(b);
+	flt_buf_u32(b, FLT_SKIPPABLE_MAGIC);
+	flt_buf_u32(b, (uint32_t)w->seek.len + FLT_SEEK_FOOTER);
+	flt_buf_put(b, w->seek.data, w->seek.len);
+	flt_buf_u32(b, w->frames);
+	flt_buf_put(b, "", 1); /* descriptor: no checksums in the table, frames have them */
+	flt_buf_u32(b, FLT_SEEKABLE_MAGIC);
+	if (w->seek.failed)
+		return w->error = -ENOMEM;
+	return write_all(w, b);
+}
+
+int flt_writer_finish(struct flt_writer **wp, const json_t *trailer)
+{
+	struct flt_writer *w = *wp;
+	json_t *empty = NULL;
+	int ret;
+
+	ret = flt_writer_flush(w, false);
+	if (ret)
+		goto out;
+	if (!trailer)
+		trailer = empty = json_object();
+	ret = write_json(w, FLT_SECTION_TRAILER, trailer);
+	if (!ret)
+		ret = write_index(w);
+	if (!ret)
+		ret = write_seek_table(w);
+	if (!ret && fsync(w->fd) && errno != EINVAL)
+		ret = -errno;
+out:
+	json_decref(empty);
+	flt_writer_abort(wp);
+	return ret;
+}
+
+void flt_writer_abort(struct flt_writer **wp)
+{
+	struct flt_writer *w = *wp;
+	struct stream *s, *next;
+
+	*wp = NULL;
+	if (!w)
+		return;
+	if (w->fd >= 0)
+		close(w->fd);
+	for (int l = 0; l <= FLT_SUMMARY; l++) {
+		HASH_ITER (hh, w->streams[l], s, next) {
+			HASH_DELETE(hh, w->streams[l], s);
+			stream_free_columns(s);
+			free(s);
+		}
+	}
+	flt_compressor_free(w->comp);
+	flt_buf_free(&w->raw);
+	flt_buf_free(&w->out);
+	flt_buf_free(&w->dir);
+	flt_buf_free(&w->index_chunks);
+	flt_buf_free(&w->index_defs);
+	flt_buf_free(&w->seek);
+	json_decref(w->defs);
+	free(w);
+}
