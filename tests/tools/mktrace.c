@@ -48,7 +48,9 @@ struct maker {
 	struct flt_writer *w;
 	struct lane lane[MAX_LANES];
 	uint64_t generation;
-	uint64_t evaluation; /* index of the one being made */
+	uint64_t evaluation;  /* index of the one being made */
+	enum flt_layer layer; /* a chunk holds one layer, so the trace is made once for each */
+	bool list;
 	int error;
 };
 
@@ -114,8 +116,7 @@ static void barrier(struct maker *m)
 	m->generation++;
 }
 
-static void window(struct maker *m, uint32_t lane, uint32_t file, uint64_t offset, uint64_t length,
-		   bool list)
+static void window(struct maker *m, uint32_t lane, uint32_t file, uint64_t offset, uint64_t length)
 {
 	struct flt_record *r = push(m, lane, FLT_P_WINDOW, m->s->gap_ns, m->s->wait_ns);
 
@@ -125,7 +126,7 @@ static void window(struct maker *m, uint32_t lane, uint32_t file, uint64_t offse
 	r->f[FLT_P_WINDOW_FLAGS] = m->s->wait_ns ? FLT_PW_MAJOR | FLT_PW_BLOCKED : 0;
 	m->lane[lane].windows++;
 	m->lane[lane].bytes += length;
-	if (list)
+	if (m->list)
 		printf("%" PRIu64 " %u %u %" PRIu64 " %" PRIu64 "\n", m->evaluation, lane, file,
 		       offset, length);
 }
@@ -159,11 +160,11 @@ static void load(struct maker *m)
 			r->f[FLT_P_READ_LENGTH] = 4096;
 			m->lane[0].windows++;
 			m->lane[0].bytes += 4096;
-			if (s->list)
+			if (m->list)
 				printf("%" PRIu64 " 0 %u %" PRIu64 " 4096\n", m->evaluation, f,
 				       (uint64_t)i * 4096);
 		}
-		window(m, 0, f, 0, s->window < s->size ? s->window : s->size, s->list);
+		window(m, 0, f, 0, s->window < s->size ? s->window : s->size);
 	}
 	if (s->footprint) {
 		struct flt_record *r = push(m, 0, FLT_P_FOOTPRINT, 0, 0);
@@ -173,9 +174,27 @@ static void load(struct maker *m)
 	barrier(m);
 }
 
+/*
+ * With --skew the last lane, late off the CPU, reports the release of the barrier that ended the last evaluation only after
+ * it has passed the mark of the next: the barrier then belongs to different evaluations in different lanes.
+ */
+static void late_barrier(struct maker *m)
+{
+	uint64_t release = m->lane[0].now + 500;
+
+	for (uint32_t i = 0; i < m->s->lanes - 1; i++) {
+		struct flt_record *r = push(m, i, FLT_P_BARRIER, 0, release - m->lane[i].now);
+
+		r->f[FLT_BARRIER_GENERATION] = m->generation;
+		r->f[FLT_BARRIER_PARTICIPANTS] = m->s->lanes;
+		m->lane[i].barriers++;
+	}
+}
+
 static void evaluation(struct maker *m, uint64_t n)
 {
 	const struct settings *s = m->s;
+	uint32_t last = s->lanes - 1;
 	uint64_t per_file = (s->size + s->window - 1) / s->window;
 	uint64_t total = per_file * s->files;
 	uint64_t seen = 0;
@@ -188,6 +207,13 @@ static void evaluation(struct maker *m, uint64_t n)
 		mark(m, FLT_MC_PROMPT, n, s->prompt_tokens);
 	else
 		mark(m, FLT_MC_DECODE, n - s->prompts, 1);
+	if (s->skew && n) {
+		struct flt_record *r = push(m, last, FLT_P_BARRIER, 0, 2000);
+
+		r->f[FLT_BARRIER_GENERATION] = m->generation++;
+		r->f[FLT_BARRIER_PARTICIPANTS] = s->lanes;
+		m->lane[last].barriers++;
+	}
 	if (s->idle && s->lanes > 1)
 		push(m, s->lanes - 1, FLT_P_IDLE, 0, 1000000);
 	for (uint64_t i = 0; i < total; i++) {
@@ -196,8 +222,7 @@ static void evaluation(struct maker *m, uint64_t n)
 		/* Escaping windows prove that a replayer checks what it reads. */
 		uint64_t bad = s->escape && i == total / 2 ? UINT64_C(1) << 60 : 0;
 
-		window(m, (uint32_t)(i % s->lanes), (uint32_t)(i / per_file), offset + bad, length,
-		       s->list);
+		window(m, (uint32_t)(i % s->lanes), (uint32_t)(i / per_file), offset + bad, length);
 		if (s->edges && i % s->lanes == s->lanes - 1 && s->lanes > 1 &&
 		    i / s->lanes % 8 == 0) {
 			struct flt_record *r = push(m, s->lanes - 1, FLT_P_EDGE, 0, 0);
@@ -219,21 +244,8 @@ static void evaluation(struct maker *m, uint64_t n)
 		r->f[FLT_BARRIER_PARTICIPANTS] = s->lanes;
 	}
 	barrier(m);
-}
-
-/* With --skew the last lane reports the release of the last barrier only after it has passed the next mark. */
-static void skew(struct maker *m)
-{
-	struct lane *l = &m->lane[m->s->lanes - 1];
-
-	if (l->n < 2 || l->rec[l->n - 1].kind != FLT_P_MARK ||
-	    l->rec[l->n - 2].kind != FLT_P_BARRIER)
-		return;
-	struct flt_record swap = l->rec[l->n - 1];
-
-	l->rec[l->n - 1] = l->rec[l->n - 2];
-	l->rec[l->n - 2] = swap;
-	l->rec[l->n - 2].start = l->rec[l->n - 1].start;
+	if (s->skew && n + 1 < s->evaluations)
+		late_barrier(m);
 }
 
 static int add_fault(struct maker *m, const struct flt_record *p)
@@ -285,7 +297,7 @@ static int flush(struct maker *m, uint64_t mark_class, uint64_t tokens)
 		if (l->now > end)
 			end = l->now;
 	}
-	if (!ret && !s->no_program)
+	if (!ret && m->layer == FLT_PROGRAM)
 		ret = flt_writer_evaluation(m->w, m->evaluation);
 	while (!ret) {
 		uint32_t best = MAX_LANES;
@@ -299,9 +311,9 @@ static int flush(struct maker *m, uint64_t mark_class, uint64_t tokens)
 			break;
 		struct flt_record *r = &m->lane[best].rec[at[best]++];
 
-		if (s->recording)
+		if (m->layer == FLT_RECORDING)
 			ret = add_recorded(m, r);
-		if (!ret && !s->no_program)
+		else if (m->layer == FLT_PROGRAM)
 			ret = flt_writer_add(m->w, FLT_PROGRAM, r);
 	}
 	for (uint32_t i = 0; i < s->lanes && !ret; i++) {
@@ -317,7 +329,7 @@ static int flush(struct maker *m, uint64_t mark_class, uint64_t tokens)
 		r.f[FLT_S_EVAL_BARRIERS] = l->barriers;
 		r.f[FLT_S_EVAL_COMPUTE] = l->compute;
 		r.f[FLT_S_EVAL_RECORDS] = l->records;
-		if (mark_class != FLT_MC_END && !s->no_program)
+		if (mark_class != FLT_MC_END && m->layer == FLT_SUMMARY)
 			ret = flt_writer_add(m->w, FLT_SUMMARY, &r);
 		l->seq += l->n;
 		l->n = 0;
@@ -391,6 +403,34 @@ static json_t *trailer(const struct maker *m)
 		"evaluations", (json_int_t)m->s->evaluations, "marks_inferred", 0, "note", "");
 }
 
+static int make_layer(struct maker *m, enum flt_layer layer)
+{
+	const struct settings *s = m->s;
+	int ret;
+
+	for (uint32_t i = 0; i < s->lanes; i++)
+		m->lane[i].now = m->lane[i].seq = 0;
+	m->generation = m->evaluation = 0;
+	m->layer = layer;
+	m->list = s->list && layer == FLT_PROGRAM;
+	load(m);
+	ret = flush(m, FLT_MC_LOAD, FLT_NONE);
+	for (uint64_t n = 0; n < s->evaluations && !ret; n++) {
+		bool prompt = !s->plain && n < s->prompts;
+
+		evaluation(m, n);
+		ret = flush(m,
+			    s->plain ? FLT_MC_EVALUATION
+			    : prompt ? FLT_MC_PROMPT
+				     : FLT_MC_DECODE,
+			    s->plain ? FLT_NONE
+			    : prompt ? s->prompt_tokens
+				     : 1);
+	}
+	mark(m, FLT_MC_END, 0, FLT_NONE);
+	return ret ? ret : flush(m, FLT_MC_END, FLT_NONE);
+}
+
 static int make(struct maker *m)
 {
 	const struct settings *s = m->s;
@@ -413,30 +453,12 @@ static int make(struct maker *m)
 	if (ret)
 		return ret;
 	ret = define(m);
-	load(m);
-	if (!ret)
-		ret = flush(m, FLT_MC_LOAD, FLT_NONE);
-	for (uint64_t n = 0; n < s->evaluations && !ret; n++) {
-		bool prompt = !s->plain && n < s->prompts;
-
-		evaluation(m, n);
-		ret = flush(m,
-			    s->plain ? FLT_MC_EVALUATION
-			    : prompt ? FLT_MC_PROMPT
-				     : FLT_MC_DECODE,
-			    s->plain ? FLT_NONE
-			    : prompt ? s->prompt_tokens
-				     : 1);
-		if (s->skew && n + 1 < s->evaluations && !ret) {
-			/* The barrier that ended this evaluation is met once more: late for the last lane only. */
-			barrier(m);
-			mark(m, FLT_MC_REQUEST, n, FLT_NONE);
-			skew(m);
-		}
-	}
-	mark(m, FLT_MC_END, 0, FLT_NONE);
-	if (!ret)
-		ret = flush(m, FLT_MC_END, FLT_NONE);
+	if (!ret && s->recording)
+		ret = make_layer(m, FLT_RECORDING);
+	if (!ret && !s->no_program)
+		ret = make_layer(m, FLT_PROGRAM);
+	if (!ret && !s->no_program)
+		ret = make_layer(m, FLT_SUMMARY);
 	if (ret || s->unfinished) {
 		flt_writer_abort(&m->w);
 		return ret;
