@@ -18,7 +18,7 @@
 #define HOST_UNKNOWN UINT64_MAX
 
 #define HOST_PATH_MAX 1024
-#define HOST_ERR_MAX  1024
+#define HOST_ERR_MAX  (HOST_PATH_MAX + 512)
 
 /*
  * One line for a person: what failed, why, and what to do. Callers print it after their own prefix
