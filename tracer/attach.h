@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracer/attach.h: the programs in the kernel: loading those that this kernel can run, attaching
+ * them, and reading what they counted.
+ */
+#ifndef REC_ATTACH_H
+#define REC_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "host/util.h"
+#include "tracer/hooks.h"
+#include "tracer/merge.h"
+
+struct rec_attach;
+
+struct rec_attach_options {
+	bool block;	/* block I/O */
+	bool cache;	/* page cache */
+	bool probes;	/* barriers and marks */
+	unsigned int ring_bytes; /* per CPU, a power of two; 0: 16 MiB, less on machines with many CPUs */
+	int verbose;
+};
+
+/* What of it this kernel has. */
+struct rec_capabilities {
+	bool regions; /* system calls: mappings, reads, hints */
+	bool block, bio, cache, probes;
+};
+
+/*
+ * Opens, chooses, loads. Nothing is attached yet. *err says what to do about a failure: missing
+ * privileges, a kernel without BTF, lockdown, no tracefs.
+ */
+int rec_attach_open(struct rec_attach **a, const struct rec_attach_options *opt,
+		    struct host_err *err);
+void rec_attach_close(struct rec_attach *a);
+
+const struct rec_capabilities *rec_attach_capabilities(const struct rec_attach *a);
+unsigned int rec_attach_cpus(const struct rec_attach *a);
+unsigned int rec_attach_ring_bytes(const struct rec_attach *a);
+
+/* Attaches the tracepoints. Processes have to be added before: their children are then found. */
+int rec_attach_tracepoints(struct rec_attach *a, struct host_err *err);
+int rec_attach_process(struct rec_attach *a, pid_t pid);
+/* The three fault events of a thread and of everything it will create. -ESRCH: it is gone. */
+int rec_attach_faults(struct rec_attach *a, pid_t tid, struct host_err *err);
+/* Barrier: a wait; else a mark. PATH is the file, OFFSET the function in it. 0 or -errno. */
+int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint64_t offset,
+		     uint64_t cookie);
+/* Stops all that comes from the recorded threads; what is in the rings stays. */
+void rec_attach_stop(struct rec_attach *a);
+/* Watch the page cache of this file from now on. */
+void rec_attach_watch(struct rec_attach *a, uint32_t dev, uint64_t ino);
+
+/* Moves all events that are in the rings into M, sources 0 .. cpus - 1. 0 or -errno. */
+int rec_attach_drain(struct rec_attach *a, struct rec_merge *m);
+/* Events that the last rec_attach_drain() calls brought, over all. */
+uint64_t rec_attach_received(const struct rec_attach *a);
+
+/* Sum over the CPUs. */
+uint64_t rec_attach_counter(const struct rec_attach *a, enum rec_counter c);
+/* What the kernel itself counted: starts, major and minor ends. */
+void rec_attach_fault_counts(const struct rec_attach *a, uint64_t counts[3]);
+
+struct rec_program_info {
+	const char *name;
+	const char *hook;
+	uint64_t misses;
+	uint64_t runs, run_ns; /* 0 unless kernel.bpf_stats_enabled */
+};
+
+/* The I-th loaded program; false after the last. */
+bool rec_attach_program(const struct rec_attach *a, unsigned int i, struct rec_program_info *info);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracer/hooks.h: what the programs in the kernel (hooks.bpf.c) and the recorder share.
+ *
+ * Events travel through one ring per CPU. A fault takes 24 bytes (32 with the ring's own header),
+ * since there may be hundreds of thousands a second; everything else may be larger.
+ */
+#ifndef REC_HOOKS_H
+#define REC_HOOKS_H
+
+#include <linux/types.h>
+
+#define REC_MAX_CPUS	 1024 /* a power of two: higher CPUs share a slot of counters */
+#define REC_FILES	 64   /* slots of the table of watched files, a power of two */
+#define REC_FILE_PROBES	 8    /* how far a file may be from its first slot */
+#define REC_SYSCALLS	 512  /* system call numbers that can be chosen from */
+#define REC_CALL_DEPTH	 4    /* marks that one thread may be inside of */
+#define REC_SMALLEST_FILE (1 << 20) /* bytes: reads of smaller files are not reported */
+
+/* Kinds of events: the lowest five bits of rec_event.word. */
+enum rec_event_kind {
+	REC_EV_FAULT = 1,  /* struct rec_event; the rest of word is the address */
+	REC_EV_BARRIER,	   /* struct rec_event_call */
+	REC_EV_CALL_BEGIN, /* struct rec_event_call: a marked function is entered */
+	REC_EV_CALL_END,   /* struct rec_event_call: ... and left */
+	REC_EV_SYSCALL,	   /* struct rec_event_syscall */
+	REC_EV_BIO_QUEUE,  /* struct rec_event_block */
+	REC_EV_BIO_DONE,
+	REC_EV_RQ_ISSUE,
+	REC_EV_RQ_DONE,
+	REC_EV_CACHE_ADD, /* struct rec_event_cache */
+	REC_EV_CACHE_DROP,
+	/* from here on: made in user space */
+	REC_EV_TASK_NEW, /* struct rec_event_task */
+	REC_EV_TASK_EXIT,
+	REC_EV_EXEC,
+	REC_EV_MAPPING,	 /* struct rec_event_mapping */
+	REC_EV_COMM,
+};
+#define REC_EV_KIND_MASK 0x1fu
+
+/* Flags of an event: the next seven bits of word. An address loses its lowest twelve bits. */
+#define REC_EF_MAJOR	(1u << 5)
+#define REC_EF_BLOCKED	(1u << 6)
+#define REC_EF_KERNEL	(1u << 7)
+#define REC_EF_EXEC	(1u << 8)
+#define REC_EF_ADDR_MASK (~0xfffull)
+
+struct rec_event {
+	__u64 end;  /* CLOCK_MONOTONIC, ns */
+	__u64 word; /* kind, flags, address */
+	__u32 tid;
+	__u32 dur; /* ns, or with the top bit set microseconds */
+};
+
+#define REC_DUR_MICROSECONDS (1u << 31)
+
+struct rec_event_call {
+	struct rec_event h;
+	__u64 arg; /* barrier: its first argument; mark: number of tokens, or all ones */
+	__u32 symbol;
+	__u32 depth;
+};
+
+/* System calls that change mappings, read files or give hints. */
+enum rec_syscall {
+	REC_SYS_NONE = 0,
+	REC_SYS_MMAP,
+	REC_SYS_MUNMAP,
+	REC_SYS_MREMAP,
+	REC_SYS_BRK,
+	REC_SYS_READ,
+	REC_SYS_PREAD,
+	REC_SYS_READV,
+	REC_SYS_PREADV,
+	REC_SYS_MADVISE,
+	REC_SYS_FADVISE,
+	REC_SYS_READAHEAD,
+	REC_SYS_MLOCK,
+	REC_SYS_MUNLOCK,
+};
+
+struct rec_event_syscall {
+	struct rec_event h;
+	__u64 arg[6];
+	__s64 ret;
+	__u64 ino; /* 0: no file */
+	__u64 pos; /* the file's position before a read(), or the destination of a readv() */
+	__u32 dev; /* as the kernel has it: major << 20 | minor */
+	__u32 file_flags;
+	__u64 dest; /* first destination of a read */
+	__u32 op;   /* enum rec_syscall */
+	__u32 pid;
+};
+
+struct rec_event_block {
+	struct rec_event h;
+	__u64 sector;
+	__u64 rwbs; /* the first eight letters that blktrace uses for the operation */
+	__u32 dev;
+	__u32 sectors;
+};
+
+struct rec_event_cache {
+	struct rec_event h;
+	__u64 ino;
+	__u64 index; /* in pages */
+	__u32 dev;
+	__u32 order; /* all ones: not told */
+};
+
+/* Numbers that both sides keep per CPU. */
+enum rec_counter {
+	/* in the thread's own context, never nested: plain additions */
+	REC_C_FAULT_START,
+	REC_C_FAULT_MAJOR,
+	REC_C_FAULT_MINOR,
+	REC_C_FAULT_EMITTED,
+	REC_C_FAULT_DROPPED,
+	REC_C_FAULT_NO_START, /* an end without a start: begun before the recording */
+	REC_C_FAULT_NO_END,   /* a start that was followed by another start: the fault failed */
+	REC_C_NO_STORAGE,
+	/* also in interrupts, or preemptible: atomic additions */
+	REC_C_EMITTED,
+	REC_C_DROPPED,
+	REC_C_BARRIER,
+	REC_C_RQ_ISSUE,
+	REC_C_RQ_DONE,
+	REC_C_CACHE,
+	REC_C_SYSCALL,
+	REC_C_BIO,
+	REC_C_COUNT,
+};
+
+struct rec_counters {
+	__u64 c[REC_C_COUNT];
+};
+
+/* Where a tracepoint has its fields (from its format file, since that differs between kernels). */
+struct rec_block_layout {
+	__u16 dev, sector, sectors, rwbs;
+};
+
+struct rec_cache_layout {
+	__u16 ino, index, dev, order; /* order 0: the kernel does not tell */
+};
+
+struct rec_watched_file {
+	__u64 ino; /* 0: free */
+	__u64 dev;
+};
+
+/* Cookie of a probe: symbol id, and what is special about the function. */
+#define REC_COOKIE_SYMBOL_MASK 0xffffu
+#define REC_COOKIE_GROUP_ARG (1u << 16) /* barrier: the first argument tells the group */
+#define REC_COOKIE_BATCH (1u << 17)	/* the second argument is a struct that begins with n_tokens */
+
+#endif
