@@ -27,7 +27,7 @@ AR := ar
 endif
 CFLAGS ?= -O2 -g
 
-# What is made inside a sanitizer build stays inside its folder.
+# What is made in another folder (sanitizer builds) stays in it.
 ifeq ($(BUILD),build)
 CLI ?= faultline
 ENGINE ?= engines/faultline.so
@@ -35,6 +35,9 @@ else
 CLI ?= $(BUILD)/faultline
 ENGINE ?= $(BUILD)/engines/faultline.so
 endif
+
+# A program of the working directory has to be called by a path.
+CLI_COMMAND = $(if $(findstring /,$(CLI)),,./)$(CLI)
 
 first_of = $(firstword $(foreach c,$(1),$(shell command -v $(c) 2>/dev/null)) $(firstword $(1)))
 CLANG ?= $(call first_of,clang clang-19 clang-16 clang-15 clang-14)
@@ -236,12 +239,13 @@ test:
 	@$(MAKE) --no-print-directory all test-programs
 	@BUILD='$(BUILD)' tests/run $(T)
 
-RESULT ?= $(BUILD)/run/result.json
+# The result files land beside nothing else, so that what is shown is this run's.
 run:
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory all
-	@mkdir -p $(dir $(RESULT))
-	$(Q)FIO='$(FIO)' jobfiles/run-optane-replay.sh '$(RESULT)'
+	@rm -rf '$(BUILD)/run' && mkdir -p '$(BUILD)/run'
+	$(FIO) $$([ -t 1 ] || echo --eta=always --eta-newline=10) --aux-path='$(BUILD)/run' jobfiles/optane-replay.fio
+	@$(CLI_COMMAND) result '$(BUILD)'/run/*.result.json
 
 bench:
 	@$(MAKE) --no-print-directory deps deps-test

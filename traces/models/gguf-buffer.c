@@ -5,14 +5,7 @@
 
 #include "traces/models/gguf.h"
 
-enum {
-	KV_U32 = 4,
-	KV_I32 = 5,
-	KV_F32 = 6,
-	KV_BOOL = 7,
-	KV_STRING = 8,
-	KV_ARRAY = 9
-};
+enum { KV_U32 = 4, KV_I32 = 5, KV_F32 = 6, KV_BOOL = 7, KV_STRING = 8, KV_ARRAY = 9 };
 
 void gguf_put(struct gguf_buffer *b, const void *data, size_t len)
 {

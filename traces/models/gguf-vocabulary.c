@@ -13,10 +13,7 @@
 #define BYTES     256
 #define TOKEN_MAX 24 /* bytes of UTF-8, with the terminating zero */
 
-enum {
-	TOKEN_NORMAL = 1,
-	TOKEN_CONTROL = 3
-};
+enum { TOKEN_NORMAL = 1, TOKEN_CONTROL = 3 };
 
 static const char *const controls[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
 #define CONTROLS (sizeof(controls) / sizeof(controls[0]))
