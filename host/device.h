@@ -25,7 +25,7 @@ struct host_device {
 	unsigned int major;
 	unsigned int minor;
 	enum host_device_kind kind;
-	int parent; /* index of the device that is built on this one; -1 for the first */
+	int parent; /* index of the device built on this one; -1: the file system is on it */
 	bool leaf;  /* a disk: nothing below it */
 };
 
@@ -45,7 +45,7 @@ int host_devices_of_path(const char *path, struct host_device *list, int max);
 
 const char *host_device_kind_name(enum host_device_kind kind);
 
-/* "nvme0n1p2 on dm-0 (nvme0n1, nvme1n1)": one line for people. Returns @buf. */
+/* "dm-0 on nvme0n1, nvme1n1": one line for people. Returns @buf. */
 char *host_devices_text(const struct host_device *list, int n, char *buf, size_t size);
 
 /* One line of /proc/diskstats. Sectors are 512 bytes whatever the device's block size; times are ms. */

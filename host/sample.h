@@ -71,7 +71,7 @@ enum host_metric {
 #define HOST_METRIC_ENUM(id, name, unit, counter) HOST_METRIC_##id,
 	HOST_METRICS(HOST_METRIC_ENUM)
 #undef HOST_METRIC_ENUM
-	HOST_METRIC_COUNT
+		HOST_METRIC_COUNT
 };
 
 /* "memcg.usage", "bytes", and whether it is a counter (else a level). NULL or -1 outside the table. */

@@ -24,7 +24,7 @@ struct host_score {
 	double memory_all;    /* all threads together */
 };
 
-/* Measure. Needs 64 MiB of memory per run and all CPUs; anything else that runs spoils it. 0 or -errno. */
+/* Measure. Takes 64 to 256 MiB of memory, four times the last cache, and all CPUs; anything else that runs spoils it. 0 or -errno. */
 int host_score_run(struct host_score *sc, struct host_err *err);
 
 json_t *host_score_json(const struct host_score *sc);
@@ -33,9 +33,9 @@ json_t *host_score_json(const struct host_score *sc);
 int host_score_from_json(const json_t *o, struct host_score *sc);
 
 /*
- * The suggested cpu_scale for a replay with @threads lanes: the ratio of the scores (recorded / here) at that
- * many threads. LLM decoding is bound by memory bandwidth or by arithmetic, whichever is slower on
- * either machine; @bound (may be NULL) names which one the ratio is of. 0 if the scores cannot be compared.
+ * The suggested cpu_scale for a replay with @threads lanes: how many times longer a byte of weights takes here
+ * than where it was recorded, by memory bandwidth or by arithmetic, whichever is slower on each machine;
+ * @bound (may be NULL) names the one that decides here, "memory" or "cpu". 0 if the scores cannot be compared.
  */
 double host_score_scale(const struct host_score *recorded, const struct host_score *here,
 			unsigned int threads, const char **bound);
