@@ -147,13 +147,14 @@ enum {
 };
 
 /* FLT_EDGE and FLT_P_EDGE: the record's stream waits for (stream, seq) to end */
-enum {
-	FLT_EDGE_STREAM,
-	FLT_EDGE_SEQ
-};
+enum { FLT_EDGE_STREAM, FLT_EDGE_SEQ };
 
-/* FLT_MARK and FLT_P_MARK: start .. start + dur is what is marked. In a program
- * the mark stands before the first record of its phase and takes no time */
+/*
+ * FLT_MARK: start .. start + dur is what is marked. FLT_P_MARK stands before the
+ * first record of its evaluation in *every* lane (ID = index of the evaluation:
+ * 0 = load, n + 1 = FLT_MC_END) and is a meeting point of all lanes: the workers
+ * of the recorded run, too, wait until the main thread starts the next graph.
+ */
 enum {
 	FLT_MARK_CLASS,  /* enum flt_mark_class */
 	FLT_MARK_ID,     /* counts up within the class, from 0 */
@@ -200,59 +201,27 @@ enum {
 };
 
 /* FLT_SCHED: cumulative over the recording, written at its end */
-enum {
-	FLT_SCHED_HISTOGRAM,
-	FLT_SCHED_BUCKET,
-	FLT_SCHED_COUNT
-};
+enum { FLT_SCHED_HISTOGRAM, FLT_SCHED_BUCKET, FLT_SCHED_COUNT };
 
 /* FLT_SAMPLE: metric is the id of a metric definition */
-enum {
-	FLT_SAMPLE_METRIC,
-	FLT_SAMPLE_VALUE
-};
+enum { FLT_SAMPLE_METRIC, FLT_SAMPLE_VALUE };
 
 /* FLT_ZAP */
-enum {
-	FLT_ZAP_REGION,
-	FLT_ZAP_OFFSET,
-	FLT_ZAP_LENGTH
-};
+enum { FLT_ZAP_REGION, FLT_ZAP_OFFSET, FLT_ZAP_LENGTH };
 
 /*
  * Program records: the gap between the end of the lane's previous record and
  * this one's start is the lane's own compute; dur is what the recorded thread
  * waited for (fault service, barrier). So start is the recorded wall clock.
  */
-enum {
-	FLT_P_WINDOW_FILE,
-	FLT_P_WINDOW_OFFSET,
-	FLT_P_WINDOW_LENGTH,
-	FLT_P_WINDOW_FLAGS
-};
+enum { FLT_P_WINDOW_FILE, FLT_P_WINDOW_OFFSET, FLT_P_WINDOW_LENGTH, FLT_P_WINDOW_FLAGS };
 #define FLT_PW_MAJOR   (1u << 0) /* some fault of it was major */
 #define FLT_PW_BLOCKED (1u << 1)
 #define FLT_PW_WRITE   (1u << 2)
-enum {
-	FLT_P_HINT_OP,
-	FLT_P_HINT_ADVICE,
-	FLT_P_HINT_FILE,
-	FLT_P_HINT_OFFSET,
-	FLT_P_HINT_LENGTH
-};
-enum {
-	FLT_P_READ_FILE,
-	FLT_P_READ_OFFSET,
-	FLT_P_READ_LENGTH
-};
-enum {
-	FLT_P_FOOTPRINT_BYTES
-};
-enum {
-	FLT_P_ANON_REGION,
-	FLT_P_ANON_OFFSET,
-	FLT_P_ANON_LENGTH
-};
+enum { FLT_P_HINT_OP, FLT_P_HINT_ADVICE, FLT_P_HINT_FILE, FLT_P_HINT_OFFSET, FLT_P_HINT_LENGTH };
+enum { FLT_P_READ_FILE, FLT_P_READ_OFFSET, FLT_P_READ_LENGTH };
+enum { FLT_P_FOOTPRINT_BYTES };
+enum { FLT_P_ANON_REGION, FLT_P_ANON_OFFSET, FLT_P_ANON_LENGTH };
 
 /* FLT_S_EVALUATION: stream = lane; start, dur = the evaluation's recorded span */
 enum {
@@ -385,6 +354,15 @@ size_t flt_chunk_count(const struct flt_reader *r);
 const struct flt_chunk_info *flt_chunk_info(const struct flt_reader *r, size_t i);
 uint64_t flt_record_count(const struct flt_reader *r, enum flt_layer layer);
 
+/* The part of a chunk that belongs to one stream (or lane). */
+struct flt_block_info {
+	uint64_t records, bytes; /* compressed */
+	uint32_t stream;
+};
+
+/* Fills OUT with up to N blocks of chunk I; how many the chunk has, or -errno. */
+ssize_t flt_chunk_blocks(struct flt_reader *r, size_t i, struct flt_block_info *out, size_t n);
+
 struct flt_cursor;
 
 /*
@@ -423,6 +401,8 @@ struct flt_prepare_options {
 	uint64_t fault_around; /* bytes; 0 = header's, else 64 KiB */
 	bool program_only;     /* flt_prepare_copy(): leave the recording out */
 	uint32_t max_lanes;    /* 0 = 1024 */
+	void (*progress)(void *arg, uint64_t done, uint64_t total); /* records; may be NULL */
+	void *progress_arg;
 };
 
 struct flt_prepare_stats {
@@ -435,6 +415,9 @@ struct flt_prepare_stats {
 	char note[256];      /* what a reader should know, may be empty */
 };
 
+/* {"lanes", "evaluations", "windows", ...}: what belongs into the trailer as
+ * "program"; flt_prepare() also writes it as the definition "program". New. */
+json_t *flt_prepare_json(const struct flt_prepare_stats *st);
 /* Derives the program of IN (open reader) and adds it to OUT. Streams: memory
  * does not grow with the recording. -ENODATA: no faults on a file. */
 int flt_prepare(struct flt_reader *in, struct flt_writer *out,

@@ -232,7 +232,7 @@ int flt_copy_recording(struct flt_reader *r, struct flt_writer *w)
 {
 	struct flt_verify_report rep = {0};
 	struct flt_buf frame = {0};
-	int ret = copy_definitions(r, w);
+	int ret = 0;
 
 	for (size_t i = 0; !ret && i < r->nchunks; i++)
 		if (r->chunk[i].info.layer == FLT_RECORDING)
