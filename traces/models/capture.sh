@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Makes the captured traces of this folder anew (`make traces`): generates the models, runs real
+# llama.cpp on them with too little memory, and records that.
+#
+#   capture.sh [NAME...]   NAME is one of the table below; all of them without
+#
+# Needs root, and room for the models in $BUILD/models. Environment: BUILD; LLAMA_BENCH for a
+# llama-bench of one's own; THREADS, where it isn't two as on the machine that the shipped traces
+# come from. The traces are what they are called: random weights, recorded under pressure.
+set -eu -o pipefail
+
+cd "$(dirname "$0")/../.."
+BUILD=${BUILD:-build}
+THREADS=${THREADS:-2}
+
+die() {
+	echo "capture: $*" >&2
+	exit 1
+}
+
+# NAME                        MODEL                       PRESET      LIMIT  PROMPT,TOKENS
+table='
+qwen2.5-7b-q4_k_m-2560M       qwen2.5-7b-q4_k_m.gguf      qwen2.5-7b  2560M  64,16
+quick                         quick.gguf                  small       192M   32,8
+'
+
+[ "$(id -u)" -eq 0 ] || die "recording needs root: sudo make traces"
+[ -x ./faultline ] && [ -x "$BUILD/gguf-gen" ] || die "not built yet: run make"
+
+llama=${LLAMA_BENCH:-}
+if [ -z "$llama" ]; then
+	reason=$(traces/models/fetch-llama.sh) || die "no llama.cpp: ${reason##*$'\n'}"
+	llama=$BUILD/llama/bin/llama-bench
+fi
+
+# The run itself is not root's: it reads the model as the user who asked for it.
+mkdir -p "$BUILD/models"
+chmod a+rx "$BUILD" "$BUILD/models"
+
+wanted=("$@")
+is_wanted() {
+	local name
+	[ ${#wanted[@]} -eq 0 ] && return
+	for name in "${wanted[@]}"; do
+		[ "$name" = "$1" ] && return
+	done
+	return 1
+}
+
+done=0
+while read -r name model preset limit test; do
+	if [ -z "$name" ] || ! is_wanted "$name"; then
+		continue
+	fi
+	done=$((done + 1))
+	[ -e "$BUILD/models/$model" ] || "$BUILD/gguf-gen" -p "$preset" -o "$BUILD/models/$model"
+
+	# One request: the prompt in one batch, then token by token. --repack 0, since repacked weights
+	# are copied to anonymous memory and the file is read once; no warm-up, since its pass over the
+	# model would belong to nothing.
+	command=("$llama" -m "$BUILD/models/$model" -t "$THREADS" -p 0 -n 0 -pg "$test" -r 1
+		-lm mmap --repack 0 --no-warmup)
+	echo "capture: $name: ${command[*]}"
+	rm -f "$BUILD/$name.flt"
+	./faultline record --memory-limit "$limit" -o "$BUILD/$name.flt" -- "${command[@]}" </dev/null
+	./faultline verify "$BUILD/$name.flt" || die "the recording of $name does not verify"
+	mv "$BUILD/$name.flt" "traces/$name.flt"
+	{
+		echo "How traces/$name.flt was made (traces/models/capture.sh $name does it again):"
+		echo
+		echo "    gguf-gen -p $preset -o $model"
+		echo "    faultline record --memory-limit $limit -o $name.flt -- llama-bench -m $model ${command[*]:3}"
+		echo
+		echo "Random weights in the real geometry; a recording under pressure, hence the truth about"
+		echo "that run and no basis for predictions about others. What the trace says of itself:"
+		echo
+		./faultline info "traces/$name.flt" | sed 's/^/    /; s/ *$//'
+	} >"traces/$name.txt"
+	ls -l "traces/$name.flt"
+done <<<"$table"
+
+if [ $done -eq 0 ] || [ $done -lt ${#wanted[@]} ]; then
+	die "not every name is in the table (${wanted[*]})"
+fi
