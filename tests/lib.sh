@@ -12,19 +12,21 @@ set -euo pipefail
 
 LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$LIB_DIR"
-BUILD=${BUILD:-build}
 export LC_ALL=C
+BUILD=${BUILD:-build}
 if [ "$BUILD" = build ]; then
 	FAULTLINE=$LIB_DIR/faultline
 	ENGINE=$LIB_DIR/engines/faultline.so
+	BUILD=$LIB_DIR/build
 else
 	BUILD=$(cd "$BUILD" && pwd)
 	FAULTLINE=$BUILD/faultline
 	ENGINE=$BUILD/engines/faultline.so
 fi
-BUILD=$(cd "$BUILD" && pwd)
+# Absolute from here on, and not for make's eyes: it would take it for another folder to build in.
+export -n BUILD
 GGUF_GEN=$BUILD/gguf-gen
-export BUILD FAULTLINE ENGINE GGUF_GEN
+export FAULTLINE ENGINE GGUF_GEN
 
 # On a file system with real pages in its page cache, since tmpfs knows neither eviction nor holes
 # the way a disk does: the build folder, never /tmp.
@@ -230,7 +232,7 @@ requires_llama() {
 	local reason status=0
 	LLAMA_BENCH=$BUILD/llama/bin/llama-bench
 	if [ ! -x "$LLAMA_BENCH" ]; then
-		reason=$(traces/models/fetch-llama.sh 2>&1) || status=$?
+		reason=$(BUILD=$BUILD traces/models/fetch-llama.sh 2>&1) || status=$?
 		[ $status -eq 0 ] || skip "needs llama.cpp: $(tail -n 1 <<<"$reason")"
 	fi
 	export LLAMA_BENCH

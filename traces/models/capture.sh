@@ -27,7 +27,9 @@ quick                         quick.gguf                  small       192M   32,
 '
 
 [ "$(id -u)" -eq 0 ] || die "recording needs root: sudo make traces"
-[ -x ./faultline ] && [ -x "$BUILD/gguf-gen" ] || die "not built yet: run make"
+for tool in ./faultline "$BUILD/gguf-gen"; do
+	[ -x "$tool" ] || die "$tool is not built yet: run make"
+done
 
 llama=${LLAMA_BENCH:-}
 if [ -z "$llama" ]; then
