@@ -187,7 +187,7 @@ static int make_dir(struct host_memcg *cg, const char *name, struct host_err *er
 	ret = host_pid_start(getpid(), &start);
 	/* the same process may make several of one name: then the name gets a letter more */
 	for (int i = 0; !ret && i < 100; i++) {
-		char suffix[8] = "";
+		char suffix[16] = "";
 
 		if (i)
 			(void)snprintf(suffix, sizeof(suffix), "-%d", i);
