@@ -20,7 +20,7 @@
 #include "host/memcg.h"
 
 #define V2_MOUNT "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-#define NOBODY	 65534
+#define NOBODY   65534
 
 static char root[64];
 
@@ -183,13 +183,15 @@ static void a_container_sees_its_part(void **state)
 
 static void expect_systemd_run(const struct host_memcg_probe *p, int ret)
 {
-	if (ret != -EACCES || p->usable || !strstr(p->reason, "systemd-run --user --scope -p Delegate=yes"))
+	if (ret != -EACCES || p->usable ||
+	    !strstr(p->reason, "systemd-run --user --scope -p Delegate=yes"))
 		_exit(1);
 }
 
 static void expect_scope(const struct host_memcg_probe *p, int ret)
 {
-	if (ret || !p->usable || !p->delegated || strcmp(p->parent + strlen(root), "/sys/fs/cgroup/u/run-1.scope"))
+	if (ret || !p->usable || !p->delegated ||
+	    strcmp(p->parent + strlen(root), "/sys/fs/cgroup/u/run-1.scope"))
 		_exit(1);
 }
 
@@ -211,7 +213,8 @@ static void own_scope(void)
 	char path[512];
 
 	for (size_t i = 0; i < 3; i++) {
-		(void)snprintf(path, sizeof(path), "%s/sys/fs/cgroup/u/run-1.scope%s", root, files[i]);
+		(void)snprintf(path, sizeof(path), "%s/sys/fs/cgroup/u/run-1.scope%s", root,
+			       files[i]);
 		assert_int_equal(chown(path, NOBODY, NOBODY), 0);
 	}
 }
@@ -242,7 +245,8 @@ static void users_on_v1_are_told_sudo(void **state)
 	(void)state;
 	if (geteuid())
 		skip();
-	make("/proc/self/mountinfo", "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup c rw,memory\n");
+	make("/proc/self/mountinfo",
+	     "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup c rw,memory\n");
 	make("/proc/self/cgroup", "4:memory:/\n");
 	make("/sys/fs/cgroup/memory/cgroup.procs", "");
 	as_nobody(expect_sudo);
@@ -257,7 +261,8 @@ static void a_kernel_without_controller_names_the_command_line(void **state)
 	make("/proc/self/cgroup", "0::/\n");
 	group("");
 	make("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids\n");
-	make("/proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t9\t1\nmemory\t0\t9\t0\n");
+	make("/proc/cgroups",
+	     "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t9\t1\nmemory\t0\t9\t0\n");
 	assert_int_equal(host_memcg_probe_at(root, &p), -ENODEV);
 	assert_int_equal(p.version, HOST_MEMCG_NONE);
 	assert_non_null(strstr(p.reason, "cgroup_enable=memory"));
@@ -276,7 +281,8 @@ static void the_real_unified_hierarchy_without_memory_is_refused(void **state)
 	(void)state;
 	if (stat("/sys/fs/cgroup/unified/cgroup.controllers", &st))
 		skip();
-	make("/proc/self/mountinfo", "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+	make("/proc/self/mountinfo",
+	     "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
 	make("/proc/self/cgroup", "0::/\n");
 	make("/sys/fs/cgroup/none", "");
 	{

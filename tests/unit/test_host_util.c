@@ -33,8 +33,8 @@ static void sizes_are_read_as_people_write_them(void **state)
 		{"18446744073709551614", UINT64_MAX - 1},
 		{"max", HOST_UNKNOWN},
 	};
-	static const char *const bad[] = {"",	  "M",	 "-1", "+5", "1x", "1Mx", "0x10", "inf",
-					  "nan",  " 1",	 "1 M", "1e400", "1Bi", "1..5"};
+	static const char *const bad[] = {"",    "M",   "-1", "+5",  "1x",    "1Mx", "0x10",
+					  "inf", "nan", " 1", "1 M", "1e400", "1Bi", "1..5"};
 	uint64_t bytes;
 
 	(void)state;
