@@ -139,7 +139,7 @@ help:
 	@echo 'lint            layout, static analysis, shell scripts'
 	@echo 'asan, tsan      libraries, command and unit tests under sanitizers, in build/asan and build/tsan'
 	@echo 'deps            install what building and running need (deps-test, deps-lint: testing, linting)'
-	@echo 'engine-compat   compile the engine against the newer fio versions that Debian carries'
+	@echo 'engine-compat   compile the engine against the newer fio versions that Debian carries (and FIO_SRCS=)'
 	@echo 'traces          record the shipped traces anew (root; llama.cpp is fetched into build/llama)'
 	@echo 'format          lay the sources out with clang-format'
 	@echo 'install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it away again'
@@ -149,6 +149,12 @@ help:
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@f=$$(mktemp $@.XXXXXX) && printf '%s\n' '$(subst ','\'',$(CC) $(C_FLAGS) | $(LINK_FLAGS) | $(CLANG) $(BPF_FLAGS))' >$$f && \
+	if cmp -s $$f $@; then rm $$f; else mv $$f $@; fi
+
+# The same for what there is to link, so that a source that is gone doesn't live on in an archive.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@f=$$(mktemp $@.XXXXXX) && echo '$(sort $(C_OBJ) $(ENGINE_FIO_OBJ))' >$$f && \
 	if cmp -s $$f $@; then rm $$f; else mv $$f $@; fi
 
 # Objects with fio's headers; the rule comes first and is the more specific one.
@@ -173,9 +179,9 @@ $(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*)) >$@.tmp && mv $@.tmp $@
 
 define archive
-$(1): $(2)
+$(1): $(2) $(BUILD)/sources
 	@mkdir -p $$(@D)
-	$$(call say,AR,$$@)rm -f $$@ && $(AR) rcs $$@ $$^
+	$$(call say,AR,$$@)rm -f $$@ && $(AR) rcs $$@ $(2)
 endef
 $(eval $(call archive,$(BUILD)/libfltrace.a,$(TRACES_OBJ)))
 $(eval $(call archive,$(BUILD)/libhost.a,$(HOST_OBJ)))
@@ -184,16 +190,16 @@ $(eval $(call archive,$(BUILD)/libanalysis.a,$(ANALYSIS_OBJ)))
 $(eval $(call archive,$(BUILD)/libengine.a,$(ENGINE_OWN_OBJ)))
 
 # Each room's command registers itself by name in faultline.c's table, so the rooms are linked as they are.
-$(CLI): $(CLI_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(LIBHOST) $(LIBFLTRACE)
+$(CLI): $(CLI_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/sources
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -Wl,-z,now -o $@ $^ $(CLI_LIBS)
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -Wl,-z,now -o $@ $(filter %.o %.a,$^) $(CLI_LIBS)
 
 # fio looks the engine up by the symbol `ioengine`; the version script keeps everything else inside, so that no symbol
 # of ours can be mistaken for one of fio's. fio's own functions stay undefined (the program that loads us has them) and are
 # bound lazily: in a fio that lacks one of them the engine's constructor still gets to say what is wrong.
-$(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/engine.map
+$(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/engine.map $(BUILD)/sources
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,-z,lazy -Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter-out %.map,$^) $(TRACES_LIBS) -lpthread -lm
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,-z,lazy -Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter %.o %.a,$^) $(TRACES_LIBS) -lpthread -lm
 
 $(BUILD)/engine.map:
 	@mkdir -p $(@D)
@@ -260,7 +266,7 @@ tsan:
 sanitized: $(LIBFLTRACE) $(LIBHOST) $(if $(CLI_SRC),$(CLI)) $(UNIT_TESTS)
 
 engine-compat:
-	@BUILD='$(BUILD)' MAKE='$(MAKE)' engines/fio-headers.sh --compat
+	@BUILD='$(BUILD)' FIO_SRCS='$(FIO_SRCS)' MAKE='$(MAKE)' engines/fio-headers.sh --compat
 
 # The objects that --compat asks for, with the flags of the fio version it has fetched.
 .PHONY: engine-objects

@@ -7,7 +7,8 @@
 #
 #   fio-headers.sh OUT        write the compiler's flags for the installed fio (or FIO_SRC) to OUT,
 #                             fetching what is missing
-#   fio-headers.sh --compat   compile the engine against the fio versions of newer Debian suites
+#   fio-headers.sh --compat   compile the engine against the fio versions of newer Debian suites,
+#                             and against the source trees that FIO_SRCS lists
 #
 # Environment: BUILD (folder for all that is fetched), FIO (the fio binary), FIO_SRC (a source tree
 # of one's own; left untouched: where it isn't configured, a copy in BUILD is).
@@ -122,9 +123,24 @@ installed() {
 	write_flags "$out" "$dir" "$printed"
 }
 
+# try_compile LABEL VERSION SOURCE_TREE
+try_compile() {
+	if ${MAKE:-make} --no-print-directory BUILD="$BUILD/compat-$2" FIO_SRC="$3" WERROR=1 \
+		engine-objects; then
+		echo "engine-compat: $1: fio $2: compiles"
+	else
+		echo "engine-compat: $1: fio $2: FAILED"
+		return 1
+	fi
+}
+
 # Compiles only: whether a fio of that version loads the result is for a machine that has one.
 compat() {
-	local suite version dir failed=0 seen=' '
+	local suite version dir tree failed=0 seen=' '
+	for tree in ${FIO_SRCS:-}; do
+		version=$(tree_version "$tree")
+		try_compile "$tree" "${version#fio-}" "$tree" || failed=1
+	done
 	for suite in trixie forky sid; do
 		if ! papt_init "$BUILD/apt/$suite" deb-src "$suite" || ! papt_update; then
 			echo "engine-compat: $suite: not to be reached through this machine's apt sources"
@@ -145,17 +161,11 @@ compat() {
 		dir=$BUILD/fio-$version
 		if [ "$(cat "$dir/.faultline-stamp" 2>/dev/null)" != "$version" ] &&
 			! fetch_source "$dir" "$version"; then
-			echo "engine-compat: $suite: cannot fetch the source of fio $version"
-			failed=1
-		elif ${MAKE:-make} --no-print-directory BUILD="$BUILD/compat-$version" FIO_SRC="$dir" \
-			WERROR=1 engine-objects; then
-			echo "engine-compat: $suite: fio $version: compiles"
-		else
-			echo "engine-compat: $suite: fio $version: FAILED"
-			failed=1
+			echo "engine-compat: $suite: the mirror lists fio $version but does not have its source"
+			continue
 		fi
+		try_compile "$suite" "$version" "$dir" || failed=1
 	done
-	[ "$seen" != ' ' ] || echo "engine-compat: no suite with another fio can be reached"
 	return $failed
 }
 

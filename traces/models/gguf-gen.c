@@ -117,6 +117,9 @@ static void check(struct argp_state *state, struct options *o)
 		g->head_width = g->width / g->heads;
 	} else if (g->experts_used > g->experts) {
 		argp_error(state, "a token cannot use more experts than there are");
+	} else if (g->experts == 8) {
+		argp_error(state, "llama-quantize has types of its own for 8 experts, which are "
+				  "not made here; take another number");
 	}
 	if ((uint64_t)g->heads * g->head_width % 256)
 		argp_error(state, "all heads together must be a multiple of 256 wide");
