@@ -85,50 +85,41 @@ void flt_buf_varint(struct flt_buf *b, uint64_t v)
 
 /* ---- the ladder ---- */
 
-static uint64_t ladder[FLT_LADDER_MAX];
-static uint32_t ladder_rungs;
+static uint64_t ladder[FLT_LADDER_BEND + 1];
 static pthread_once_t ladder_once = PTHREAD_ONCE_INIT;
 
 /*
- * L[0] = 0, L[i+1] = L[i] + max(1, L[i] / 19): exact up to 38 quanta, then in
- * steps of at most 1/19 of the value, so that the nearest rung is within 1/38
- * (2.63 %) of it.
+ * L[0] = 0, L[i+1] = L[i] + max(1, min(16, L[i] / 19)), rounded down: exact up to
+ * 38 quanta, then in steps of at most 1/19 of the value, so that the nearest rung
+ * is within 1/38 (2.63 %) of it; from the bend on in steps of 16 quanta, since an
+ * error must also stay small against the distance of events in other streams.
  */
 static void ladder_build(void)
 {
-	uint64_t v = 0;
-
-	while (ladder_rungs < FLT_LADDER_MAX) {
-		ladder[ladder_rungs++] = v;
-		if (v > UINT64_MAX / 2)
-			break;
-		v += v >= 38 ? v / 19 : 1;
-	}
+	for (uint32_t i = 0; i < FLT_LADDER_BEND; i++)
+		ladder[i + 1] = ladder[i] + (ladder[i] >= 38 ? ladder[i] / 19 : 1);
 }
 
-uint32_t flt_ladder_rungs(void)
+uint64_t flt_ladder_value(uint64_t code)
 {
 	pthread_once(&ladder_once, ladder_build);
-	return ladder_rungs;
+	if (code <= FLT_LADDER_BEND)
+		return ladder[code];
+	return ladder[FLT_LADDER_BEND] + (code - FLT_LADDER_BEND) * 16;
 }
 
-uint64_t flt_ladder_value(uint32_t code)
+uint64_t flt_ladder_code(uint64_t ns, uint32_t quantum)
 {
-	uint32_t rungs = flt_ladder_rungs();
+	uint64_t v = ns / quantum, lo, hi, above;
 
-	return ladder[code < rungs ? code : rungs - 1];
-}
-
-uint32_t flt_ladder_code(uint64_t ns, uint32_t quantum)
-{
-	uint64_t v = ns / quantum, below, above;
-	uint32_t lo = 0, hi = flt_ladder_rungs() - 1;
-
+	pthread_once(&ladder_once, ladder_build);
 	if (v < 38) {
-		lo = (uint32_t)v;
+		lo = v;
+	} else if (v >= ladder[FLT_LADDER_BEND]) {
+		lo = FLT_LADDER_BEND + (v - ladder[FLT_LADDER_BEND]) / 16;
 	} else {
-		while (hi - lo > 1) {
-			uint32_t mid = lo + (hi - lo) / 2;
+		for (lo = 38, hi = FLT_LADDER_BEND; hi - lo > 1;) {
+			uint64_t mid = lo + (hi - lo) / 2;
 
 			if (ladder[mid] <= v)
 				lo = mid;
@@ -136,28 +127,19 @@ uint32_t flt_ladder_code(uint64_t ns, uint32_t quantum)
 				hi = mid;
 		}
 	}
-	if (lo + 1 >= ladder_rungs || ladder[lo + 1] > UINT64_MAX / quantum)
+	above = flt_ladder_value(lo + 1);
+	if (above > UINT64_MAX / quantum)
 		return lo;
-	below = ns - ladder[lo] * quantum;
-	above = ladder[lo + 1] * quantum - ns;
-	return above < below ? lo + 1 : lo;
+	return above * quantum - ns < ns - flt_ladder_value(lo) * quantum ? lo + 1 : lo;
 }
 
-void flt_ladder_put(struct flt_buf *b, uint32_t code)
+void flt_ladder_put(struct flt_buf *b, uint64_t code)
 {
-	uint8_t *p = flt_buf_room(b, 3);
+	uint8_t byte = code < 255 ? (uint8_t)code : 255;
 
-	if (!p)
-		return;
-	if (code < 255) {
-		p[0] = (uint8_t)code;
-		b->len += 1;
-		return;
-	}
-	p[0] = 255;
-	p[1] = (uint8_t)code;
-	p[2] = (uint8_t)(code >> 8);
-	b->len += 3;
+	flt_buf_put(b, &byte, 1);
+	if (code >= 255)
+		flt_buf_varint(b, code - 255);
 }
 
 /* ---- encoding a column ---- */
@@ -304,27 +286,25 @@ static inline int varint_get(const uint8_t **pp, const uint8_t *end, uint64_t *o
 static int decode_ladder(struct flt_column *c, uint64_t *out, size_t n)
 {
 	const uint8_t *p = c->p, *end = c->end;
-	uint32_t rungs = flt_ladder_rungs();
+	uint64_t low[FLT_LADDER_BEND + 1], code;
 
+	flt_ladder_value(0); /* the table is there now */
+	for (size_t i = 0; i <= FLT_LADDER_BEND; i++)
+		low[i] = ladder[i] * c->quantum;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t code;
-
 		if (p >= end)
 			return -EBADMSG;
 		code = *p++;
-		if (__builtin_expect(code == 255, 0)) {
-			if (end - p < 2)
-				return -EBADMSG;
-			code = flt_get16(p);
-			p += 2;
-			if (code == FLT_LADDER_NONE) {
-				out[i] = UINT64_MAX;
-				continue;
-			}
-			if (code >= rungs)
-				return -EBADMSG;
+		if (__builtin_expect(code <= FLT_LADDER_BEND, 1)) {
+			out[i] = low[code];
+			continue;
 		}
-		out[i] = ladder[code] * c->quantum;
+		if (code == 255) {
+			if (varint_get(&p, end, &code))
+				return -EBADMSG;
+			code = code == FLT_LADDER_NONE - 255 ? FLT_LADDER_NONE : code + 255;
+		}
+		out[i] = code == FLT_LADDER_NONE ? UINT64_MAX : flt_ladder_value(code) * c->quantum;
 	}
 	c->p = p;
 	return 0;

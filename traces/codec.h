@@ -82,16 +82,14 @@ static inline unsigned int flt_context_slot(uint64_t context)
 
 /* ---- the ladder ---- */
 
-#define FLT_LADDER_MAX  1024
-#define FLT_LADDER_NONE 0xffff /* the code of FLT_NONE */
+#define FLT_LADDER_BEND 83         /* code from which on the rungs are 16 quanta apart */
+#define FLT_LADDER_NONE UINT64_MAX /* the code of FLT_NONE */
 
-/* Value of a code, in quanta; the last rung for codes beyond the ladder. */
-uint64_t flt_ladder_value(uint32_t code);
-/* Number of rungs; codes are below it. */
-uint32_t flt_ladder_rungs(void);
+/* Value of a code, in quanta. */
+uint64_t flt_ladder_value(uint64_t code);
 /* The code whose value times QUANTUM is nearest to NS. */
-uint32_t flt_ladder_code(uint64_t ns, uint32_t quantum);
-void flt_ladder_put(struct flt_buf *b, uint32_t code);
+uint64_t flt_ladder_code(uint64_t ns, uint32_t quantum);
+void flt_ladder_put(struct flt_buf *b, uint64_t code);
 
 /* ---- columns ---- */
 

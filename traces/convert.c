@@ -17,6 +17,7 @@
 
 #define FOOTPRINT_STEP (512u << 10) /* bytes: smaller changes are not worth a record */
 #define QUEUE_FLUSH    4096         /* records of a lane before they are written */
+#define CLOCK_SLACK    3000         /* ns: times of a recording are rounded */
 #define IDLE_MIN       50000ull     /* ns: shorter pauses of a helper are not kept */
 
 struct lane_sums {
@@ -70,19 +71,6 @@ struct convert {
 
 /* ---- queue and summary ---- */
 
-static uint64_t oldest_evaluation(const struct convert *c)
-{
-	uint64_t min = FLT_NONE;
-
-	for (uint32_t i = 0; i < c->lanes; i++) {
-		const struct lane *l = &c->lane[i];
-		uint64_t e = l->n ? l->q[0].evaluation : l->evaluation;
-
-		min = e < min ? e : min;
-	}
-	return min;
-}
-
 static int summary_add(struct convert *c, uint32_t lane, uint64_t evaluation)
 {
 	struct lane *l = &c->lane[lane];
@@ -133,9 +121,10 @@ static int lane_write(struct convert *c, uint32_t lane)
 	struct lane *l = &c->lane[lane];
 	int ret = 0;
 
-	flt_writer_evaluation(c->w, oldest_evaluation(c));
-	for (size_t i = 0; !ret && i < l->held; i++)
+	for (size_t i = 0; !ret && i < l->held; i++) {
+		flt_writer_evaluation(c->w, l->q[i].evaluation);
 		ret = flt_writer_add(c->w, FLT_PROGRAM, &l->q[i].rec);
+	}
 	for (size_t g = 0; g < c->ngroups; g++)
 		for (uint32_t m = 0; m < c->group[g].members; m++)
 			if (c->group[g].member[m].lane == lane)
@@ -158,8 +147,6 @@ static void lane_release(struct convert *c, uint32_t lane)
 			    c->group[g].member[m].at < l->held)
 				l->held = c->group[g].member[m].at;
 }
-
-static int group_join(struct convert *c, uint32_t lane, size_t at);
 
 /* Moves the lane's record at hand into its queue. */
 static int lane_push(struct convert *c, uint32_t lane)
@@ -199,10 +186,8 @@ static int lane_push(struct convert *c, uint32_t lane)
 	if (l->held == l->n)
 		l->held++;
 	l->n++;
-	if (r->kind == FLT_P_BARRIER) {
-		l->held = l->held == l->n ? l->n - 1 : l->held;
-		return group_join(c, lane, l->n - 1);
-	}
+	if (r->kind == FLT_P_BARRIER)
+		lane_release(c, lane); /* unless its generation is still coming in */
 	return l->held > QUEUE_FLUSH ? lane_write(c, lane) : 0;
 }
 
@@ -286,7 +271,9 @@ static void group_settle(struct convert *c, struct group *g)
 
 	g->members = 0;
 	for (uint32_t m = 0; m < members; m++) {
-		struct flt_record *r = &c->lane[g->member[m].lane].q[g->member[m].at].rec;
+		struct lane *l = &c->lane[g->member[m].lane];
+		struct flt_record *r =
+			g->member[m].at < l->n ? &l->q[g->member[m].at].rec : &l->cur;
 
 		if (g->torn) {
 			r->kind = FLT_P_IDLE;
@@ -302,21 +289,23 @@ static void group_settle(struct convert *c, struct group *g)
 	g->torn = false;
 }
 
-static int group_join(struct convert *c, uint32_t lane, size_t at)
+/* The lane's record at hand is a barrier: count it in, in the order of arrival. */
+static int group_join(struct convert *c, uint32_t lane)
 {
-	const struct queued *q = &c->lane[lane].q[at];
-	struct group *g = group_get(c, q->rec.f[FLT_BARRIER_GROUP], q->evaluation);
+	const struct lane *l = &c->lane[lane];
+	uint64_t generation = l->cur.f[FLT_BARRIER_GENERATION];
+	struct group *g = group_get(c, l->cur.f[FLT_BARRIER_GROUP], l->evaluation);
 
 	if (!g)
 		return -ENOMEM;
-	if (g->used && g->generation != q->rec.f[FLT_BARRIER_GENERATION])
+	if (g->used && g->generation != generation)
 		group_settle(c, g);
 	if (!g->members) {
 		g->used = true;
-		g->generation = q->rec.f[FLT_BARRIER_GENERATION];
-		g->evaluation = q->evaluation;
+		g->generation = generation;
+		g->evaluation = l->evaluation;
 	}
-	if (g->evaluation != q->evaluation)
+	if (g->evaluation != l->evaluation)
 		g->torn = true;
 	for (uint32_t m = 0; m < g->members; m++)
 		g->torn |= g->member[m].lane == lane; /* the same lane twice */
@@ -330,11 +319,7 @@ static int group_join(struct convert *c, uint32_t lane, size_t at)
 		g->cap = cap;
 	}
 	g->member[g->members].lane = lane;
-	g->member[g->members++].at = at;
-	if (c->lane[lane].held > at)
-		c->lane[lane].held = at;
-	if (c->lane[lane].held > QUEUE_FLUSH)
-		return lane_write(c, lane);
+	g->member[g->members++].at = l->n; /* where it will be queued */
 	return 0;
 }
 
@@ -380,7 +365,8 @@ static int lane_advance(struct convert *c, uint32_t lane, uint64_t ns)
 	struct lane *l = &c->lane[lane];
 	int ret = 0;
 
-	while (!ret && l->evaluation <= c->s.nmarks && ns >= boundary(c, l->evaluation + 1))
+	while (!ret && l->evaluation <= c->s.nmarks &&
+	       ns + CLOCK_SLACK >= boundary(c, l->evaluation + 1))
 		ret = lane_mark(c, lane, l->evaluation + 1);
 	return ret;
 }
@@ -591,7 +577,7 @@ static int take(struct convert *c, const struct flt_record *r)
 		ret = lane_begin(c, lane, FLT_P_BARRIER, r->start, flt_end(r));
 		c->lane[lane].cur.f[FLT_BARRIER_GROUP] = r->f[FLT_BARRIER_GROUP];
 		c->lane[lane].cur.f[FLT_BARRIER_GENERATION] = r->f[FLT_BARRIER_GENERATION];
-		return ret;
+		return ret ? ret : group_join(c, lane);
 	}
 }
 

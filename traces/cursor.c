@@ -253,14 +253,13 @@ int flt_cursor_seek_evaluation(struct flt_cursor *c, uint64_t index)
 	if (c->stream == FLT_ALL_STREAMS)
 		return -EINVAL;
 	cursor_drop(c);
-	/* A chunk's evaluation is that of the lane furthest behind at its beginning;
-	 * another lane may be one evaluation ahead, so start one earlier. */
+	/* No record before a chunk is of a later evaluation than the chunk's. */
 	for (size_t i = 0; i < c->r->nchunks; i++) {
 		const struct flt_chunk_info *info = &c->r->chunk[i].info;
 
 		if ((enum flt_layer)info->layer != c->layer)
 			continue;
-		if (best == SIZE_MAX || info->evaluation + 1 < index)
+		if (best == SIZE_MAX || info->evaluation < index)
 			best = i;
 		else
 			break;

@@ -304,8 +304,10 @@ int flt_writer_add(struct flt_writer *w, enum flt_layer layer, const struct flt_
  * writer stays open: that is how flt_prepare() adds a program to a recording.
  */
 int flt_writer_flush(struct flt_writer *w, bool sync);
-/* Marks the next records of the program as belonging to evaluation INDEX; the
- * chunk index carries it so that a reader can seek. */
+/*
+ * The next records of the program are of evaluation INDEX (or an earlier one: the
+ * highest counts). The chunk index carries it, so that a reader can seek.
+ */
 int flt_writer_evaluation(struct flt_writer *w, uint64_t index);
 /* Bytes in the file, and records added, so far. */
 uint64_t flt_writer_bytes(const struct flt_writer *w);

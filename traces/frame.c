@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -109,6 +110,11 @@ int flt_compress(struct flt_compressor *c, struct flt_buf *out, const uint8_t *d
 		return ret;
 	out->len += o.pos;
 	return 0;
+}
+
+uint64_t flt_frame_hash(const uint8_t *data, size_t len)
+{
+	return XXH64(data, len, 0);
 }
 
 int flt_decompress(const uint8_t *data, size_t len, struct flt_buf *out)

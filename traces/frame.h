@@ -52,6 +52,9 @@ void flt_compressor_free(struct flt_compressor *c);
 int flt_compress(struct flt_compressor *c, struct flt_buf *out, const uint8_t *data, size_t len,
 		 const size_t *cuts, size_t ncuts);
 
+/* What a chunk's directory holds of a block: XXH64, seed 0, of its compressed bytes. */
+uint64_t flt_frame_hash(const uint8_t *data, size_t len);
+
 /* Decompresses exactly one frame of LEN bytes into OUT (reset first). */
 int flt_decompress(const uint8_t *data, size_t len, struct flt_buf *out);
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 static int say(char *err, size_t len, int ret, const char *path, const char *what)
 {
@@ -306,7 +305,7 @@ static int blocks_check(struct flt_reader *r, const struct flt_directory *d)
 		ret = flt_pread(r->fd, e->offset, e->bytes, &r->frame, r->flags & FLT_OPEN_NOCACHE);
 		if (ret)
 			return ret;
-		if (XXH64(r->frame.data, r->frame.len, 0) != e->hash)
+		if (flt_frame_hash(r->frame.data, r->frame.len) != e->hash)
 			bad = -EILSEQ;
 	}
 	return bad;

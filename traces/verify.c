@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 __attribute__((format(printf, 3, 4))) static void damage(struct flt_verify_report *rep, uint64_t at,
 							 const char *fmt, ...)
@@ -35,7 +34,7 @@ static int block_walk(struct flt_reader *r, const struct flt_dir_entry *e, struc
 	ret = flt_pread(r->fd, e->offset, e->bytes, frame, true);
 	if (ret)
 		return ret;
-	if (XXH64(frame->data, frame->len, 0) != e->hash)
+	if (flt_frame_hash(frame->data, frame->len) != e->hash)
 		return -EBADMSG;
 	ret = flt_block_load(&b, r->fd, e, frame, true);
 	if (ret)

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <uthash.h>
-#include <xxhash.h>
 
 struct column_u64 {
 	uint64_t *v;
@@ -238,7 +237,7 @@ static struct stream *stream_get(struct flt_writer *w, enum flt_layer layer, uin
  * one by LAG; the rung is chosen to take some of it back as long as it stays
  * within the format's promise for this value: 1 us or 3 %.
  */
-static uint64_t code_time(uint64_t ns, int64_t lag, uint32_t quantum, uint32_t *code)
+static uint64_t code_time(uint64_t ns, int64_t lag, uint32_t quantum, uint64_t *code)
 {
 	uint64_t tol = ns / 100 * 3 > 1000 ? ns / 100 * 3 : 1000, want = ns, got;
 	uint64_t step = (uint64_t)(lag < 0 ? -lag : lag);
@@ -262,7 +261,7 @@ static int add_to_stream(struct flt_writer *w, struct stream *s, const struct fl
 {
 	struct kind_columns *k;
 	uint64_t end = flt_end(r), start = r->start, coded;
-	uint32_t code;
+	uint64_t code;
 	int64_t lag;
 
 	if (!s->kind)
@@ -280,6 +279,12 @@ static int add_to_stream(struct flt_writer *w, struct stream *s, const struct fl
 		end = s->true_end;
 	if (start > end)
 		start = end;
+	if (!s->records) {
+		/* Every block starts from an exact time: that of its first record. */
+		uint64_t exact = info->time == FLT_COL_GAP ? start : end;
+
+		s->base = s->true_end = s->coded_end = exact > s->true_end ? exact : s->true_end;
+	}
 	lag = (int64_t)(s->true_end - s->coded_end);
 	if (info->time == FLT_COL_GAP) {
 		if (start < s->true_end)
@@ -344,9 +349,8 @@ int flt_writer_add(struct flt_writer *w, enum flt_layer layer, const struct flt_
 
 int flt_writer_evaluation(struct flt_writer *w, uint64_t index)
 {
-	w->evaluation = index;
-	if (!w->chunk_records)
-		w->chunk_evaluation = index;
+	if (w->evaluation == FLT_NONE || index > w->evaluation)
+		w->evaluation = index;
 	return w->error;
 }
 
@@ -371,7 +375,7 @@ static void column_add(struct flt_writer *w, struct block_build *bb, uint32_t ki
 	if (wish == FLT_ENC_COUNT) { /* codes of the ladder, chosen when they were added */
 		enc = FLT_ENC_LADDER;
 		for (size_t i = 0; i < c->n; i++)
-			flt_ladder_put(&bb->data, (uint32_t)c->v[i]);
+			flt_ladder_put(&bb->data, c->v[i]);
 	} else {
 		enc = flt_column_encode(&bb->data, c->v, c->n, wish, w->opt.page_size,
 					w->opt.quantum_ns, context ? context->v : NULL);
@@ -432,8 +436,6 @@ static void stream_reset(struct stream *s)
 	s->seq += s->records;
 	s->records = 0;
 	s->kinds.n = 0;
-	/* The next block starts from the exact time. */
-	s->base = s->coded_end = s->true_end;
 	for (int k = 0; k < FLT_KIND_END; k++) {
 		struct kind_columns *kc = s->kind[k];
 
@@ -477,7 +479,7 @@ static int write_block(struct flt_writer *w, struct stream *s, struct block_buil
 	ret = flt_compress(w->comp, &w->out, w->raw.data, w->raw.len, bb->cuts, bb->ncuts);
 	if (ret)
 		return w->error = ret;
-	hash = XXH64(w->out.data + at, w->out.len - at, 0);
+	hash = flt_frame_hash(w->out.data + at, w->out.len - at);
 	flt_buf_u32(&w->dir, s->id);
 	flt_buf_u32(&w->dir, s->records);
 	flt_buf_u32(&w->dir, (uint32_t)(w->out.len - at));
@@ -566,7 +568,6 @@ int flt_writer_flush(struct flt_writer *w, bool sync)
 	index_chunk(w, at, w->offset - at, dir_bytes, n);
 	w->chunk_number++;
 	w->chunk_records = 0;
-	w->chunk_evaluation = w->evaluation;
 sync:
 	if (!ret && sync && fdatasync(w->fd) && errno != EINVAL)
 		ret = w->error = -errno;

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Recordings made by hand become the program that one expects. */
+#include "flt_fixture.h"
+
+#define US  1000ull
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+
+static void define_model(struct flt_writer *w)
+{
+	flt_writer_define(w, "file",
+			  json_pack("{sisssIsb}", "id", 0, "path", "/m/model.gguf", "size",
+				    (json_int_t)(64 * MIB), "model", 1));
+	flt_writer_define(
+		w, "region",
+		json_pack("{sisisI}", "id", 0, "file", 0, "length", (json_int_t)(64 * MIB)));
+	flt_writer_define(w, "region", json_pack("{sisn}", "id", 1, "file"));
+}
+
+static void add(struct flt_writer *w, uint32_t kind, uint32_t stream, uint64_t start, uint64_t dur,
+		uint64_t f0, uint64_t f1, uint64_t f2)
+{
+	struct flt_record r = {.kind = kind, .stream = stream, .start = start, .dur = dur};
+
+	r.f[0] = f0;
+	r.f[1] = f1;
+	r.f[2] = f2;
+	if (kind == FLT_MARK) {
+		r.f[FLT_MARK_SYMBOL] = FLT_NONE;
+		r.f[FLT_MARK_FLAGS] = 0;
+	}
+	assert_int_equal(flt_writer_add(w, FLT_RECORDING, &r), 0);
+}
+
+static void fault(struct flt_writer *w, uint32_t stream, uint64_t start, uint64_t dur,
+		  uint64_t offset)
+{
+	add(w, FLT_FAULT, stream, start, dur, 0, 0, offset);
+}
+
+static void barrier(struct flt_writer *w, uint32_t stream, uint64_t start, uint64_t end,
+		    uint64_t generation)
+{
+	add(w, FLT_BARRIER, stream, start, end - start, 0, generation, 0);
+}
+
+static void prepare(struct fixture *f, struct flt_writer **w, struct flt_prepare_stats *st)
+{
+	struct flt_reader *r;
+
+	assert_int_equal(flt_writer_flush(*w, false), 0);
+	r = fixture_open(f);
+	assert_false(flt_finished(r));
+	assert_int_equal(flt_prepare(r, *w, NULL, st), 0);
+	flt_close(r);
+	fixture_finish(f, w);
+}
+
+static void near(uint64_t got, uint64_t want)
+{
+	assert_in_range(got, want > 1500 ? want - 1500 : 0, want + 1500);
+}
+
+static void faults_become_windows_with_the_compute_between(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_record out[32];
+	struct flt_reader *r;
+	ssize_t n;
+
+	define_model(w);
+	fault(w, 3, 100 * US, 5 * US, 0);                 /* window 0..64K */
+	fault(w, 3, 107 * US, 5 * US, 4 * KIB);           /* inside it: 2 us compute between */
+	add(w, FLT_FAULT, 3, 115 * US, 10 * US, 8, 1, 0); /* anonymous: a wait, 3 us compute */
+	fault(w, 3, 132 * US, 1 * US, 64 * KIB);          /* 7 us compute; next window */
+	fault(w, 3, 143 * US, 1 * US, 132 * KIB);         /* streaming: starts at 128K */
+	fault(w, 3, 160 * US, 1 * US, 1 * MIB + 8 * KIB); /* a jump: starts where it faults */
+	fault(w, 3, 180 * US, 1 * US, 64 * MIB - 4 * KIB);
+	add(w, FLT_MARK, 3, 90 * US, 110 * US, FLT_MC_DECODE, 0, 1);
+	prepare(f, &w, &st);
+	assert_int_equal(st.lanes, 1);
+	assert_int_equal(st.evaluations, 1);
+	assert_false(st.marks_inferred);
+	r = fixture_open(f);
+	n = fixture_read(r, FLT_PROGRAM, 0, out, 32);
+	assert_int_equal(n, 8);
+	assert_int_equal(out[0].kind, FLT_P_MARK);
+	assert_int_equal(out[0].f[FLT_MARK_CLASS], FLT_MC_LOAD);
+	assert_int_equal(out[1].f[FLT_MARK_CLASS], FLT_MC_DECODE);
+	assert_int_equal(out[1].f[FLT_MARK_TOKENS], 1);
+	near(out[1].start, 90 * US);
+	assert_int_equal(out[2].kind, FLT_P_WINDOW);
+	assert_int_equal(out[2].f[FLT_P_WINDOW_OFFSET], 0);
+	assert_int_equal(out[2].f[FLT_P_WINDOW_LENGTH], 64 * KIB);
+	near(out[2].start, 100 * US);
+	near(out[2].dur, 20 * US);                      /* 5 + 5 + 10: waits */
+	near(out[3].start - flt_end(&out[2]), 12 * US); /* 2 + 3 + 7: compute */
+	assert_int_equal(out[3].f[FLT_P_WINDOW_OFFSET], 64 * KIB);
+	assert_int_equal(out[4].f[FLT_P_WINDOW_OFFSET], 128 * KIB);
+	assert_int_equal(out[5].f[FLT_P_WINDOW_OFFSET], MIB + 8 * KIB);
+	assert_int_equal(out[5].f[FLT_P_WINDOW_LENGTH], 56 * KIB);
+	assert_int_equal(out[6].f[FLT_P_WINDOW_LENGTH], 4 * KIB);
+	assert_int_equal(out[7].f[FLT_MARK_CLASS], FLT_MC_END);
+	near(out[7].start, 200 * US);
+	flt_close(r);
+}
+
+static void barriers_get_their_participants(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_record out[64];
+	struct flt_reader *r;
+	ssize_t n;
+	int seen = 0;
+
+	define_model(w);
+	for (uint64_t g = 0; g < 5; g++) {
+		uint64_t t = 1000 * US + g * 100 * US;
+
+		fault(w, 1, t, US, g * 128 * KIB);
+		fault(w, 2, t + 2 * US, US, g * 128 * KIB + 64 * KIB);
+		barrier(w, 1, t + 10 * US, t + 30 * US, g);
+		barrier(w, 2, t + 29 * US, t + 31 * US, g);
+		if (g == 3) /* only one thread meets here: nobody must wait for two */
+			barrier(w, 1, t + 40 * US, t + 41 * US, 100);
+	}
+	add(w, FLT_MARK, 1, 900 * US, 700 * US, FLT_MC_DECODE, 0, FLT_NONE);
+	prepare(f, &w, &st);
+	assert_int_equal(st.lanes, 2);
+	assert_int_equal(st.barriers, 11);
+	r = fixture_open(f);
+	n = fixture_read(r, FLT_PROGRAM, 0, out, 64);
+	for (ssize_t i = 0; i < n; i++) {
+		if (out[i].kind != FLT_P_BARRIER)
+			continue;
+		seen++;
+		assert_int_equal(out[i].f[FLT_BARRIER_PARTICIPANTS],
+				 out[i].f[FLT_BARRIER_GENERATION] == 100 ? 1 : 2);
+	}
+	assert_int_equal(seen, 6);
+	assert_int_equal(fixture_read(r, FLT_PROGRAM, 1, out, 64), 3 + 10);
+	flt_close(r);
+}
+
+static void a_straggler_of_the_last_evaluation_stays_in_it(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_record out[64];
+	struct flt_reader *r;
+	ssize_t n;
+
+	define_model(w);
+	fault(w, 1, 105 * US, US, 0);
+	fault(w, 2, 105 * US, US, 64 * KIB);
+	barrier(w, 1, 110 * US, 120 * US, 0);
+	add(w, FLT_MARK, 1, 100 * US, 25 * US, FLT_MC_EVALUATION, 0, FLT_NONE);
+	/* The second thread leaves the barrier after the next evaluation began. */
+	barrier(w, 2, 119 * US, 140 * US, 0);
+	fault(w, 1, 150 * US, US, 128 * KIB);
+	fault(w, 2, 150 * US, US, 192 * KIB);
+	barrier(w, 1, 160 * US, 170 * US, 1);
+	barrier(w, 2, 169 * US, 170 * US, 1);
+	add(w, FLT_MARK, 1, 130 * US, 50 * US, FLT_MC_EVALUATION, 1, FLT_NONE);
+	prepare(f, &w, &st);
+	r = fixture_open(f);
+	n = fixture_read(r, FLT_PROGRAM, 1, out, 64);
+	assert_int_equal(n, 8);
+	assert_int_equal(out[3].kind, FLT_P_BARRIER);
+	assert_int_equal(out[3].f[FLT_BARRIER_PARTICIPANTS], 2);
+	assert_int_equal(out[4].kind, FLT_P_MARK);
+	assert_int_equal(out[4].f[FLT_MARK_ID], 2);
+	assert_int_equal(out[6].kind, FLT_P_BARRIER);
+	assert_int_equal(st.note[0], 0);
+	flt_close(r);
+}
+
+static void pools_made_anew_share_lanes(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_plan *plan;
+	struct flt_reader *r;
+
+	define_model(w);
+	for (uint64_t e = 0; e < 40; e++) {
+		uint64_t t = (e + 1) * 1000 * US;
+		uint32_t worker = 10 + (uint32_t)e; /* a new thread each time */
+
+		fault(w, 1, t + 10 * US, US, e * 128 * KIB);
+		fault(w, worker, t + 12 * US, US, e * 128 * KIB + 64 * KIB);
+		barrier(w, 1, t + 20 * US, t + 40 * US, e);
+		barrier(w, worker, t + 30 * US, t + 40 * US, e);
+		add(w, FLT_MARK, 1, t, 50 * US, FLT_MC_DECODE, e, 1);
+	}
+	prepare(f, &w, &st);
+	assert_int_equal(st.lanes, 2);
+	assert_int_equal(st.evaluations, 40);
+	r = fixture_open(f);
+	assert_int_equal(flt_plan_open(r, &plan), 0);
+	assert_int_equal(plan->lanes, 2);
+	assert_int_equal(plan->evaluations, 41);
+	for (int e = 1; e <= 40; e++) {
+		assert_int_equal(plan->evaluation[e].windows, 2);
+		assert_int_equal(plan->evaluation[e].bytes, 128 * KIB);
+		assert_int_equal(plan->evaluation[e].barriers, 2);
+		assert_int_equal(plan->evaluation[e].mark_class, FLT_MC_DECODE);
+		if (e < 40)
+			near(plan->evaluation[e].dur, 1000 * US);
+	}
+	flt_plan_close(plan);
+	flt_close(r);
+}
+
+static void seeking_finds_every_evaluation_in_every_lane(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_record out[2];
+	struct flt_reader *r;
+	struct flt_cursor *c;
+
+	define_model(w);
+	for (uint64_t e = 0; e < 60; e++) { /* 60 * 2 * 150 records: several chunks */
+		uint64_t t = (e + 1) * 10000 * US;
+
+		for (uint64_t i = 0; i < 150; i++) {
+			fault(w, 1, t + i * 20 * US, US, i * 128 * KIB);
+			fault(w, 2, t + i * 20 * US + 2 * US, US, i * 128 * KIB + 64 * KIB);
+		}
+		add(w, FLT_MARK, 1, t - 5 * US, 5000 * US, FLT_MC_DECODE, e, 1);
+	}
+	prepare(f, &w, &st);
+	r = fixture_open(f);
+	for (uint32_t lane = 0; lane < 2; lane++) {
+		for (uint64_t e = 0; e <= 61; e++) {
+			assert_int_equal(flt_cursor_open(&c, r, FLT_PROGRAM, lane), 0);
+			assert_int_equal(flt_cursor_seek_evaluation(c, e), 0);
+			assert_int_equal(flt_cursor_next(c, out, 1), 1);
+			assert_int_equal(out[0].kind, FLT_P_MARK);
+			assert_int_equal(out[0].f[FLT_MARK_ID], e);
+			flt_cursor_close(c);
+		}
+		assert_int_equal(flt_cursor_open(&c, r, FLT_PROGRAM, lane), 0);
+		assert_int_equal(flt_cursor_seek_evaluation(c, 62), -ENOENT);
+		flt_cursor_close(c);
+	}
+	flt_close(r);
+}
+
+static void sweeps_are_found_without_marks(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	uint64_t t = 0;
+
+	define_model(w);
+	for (int sweep = 0; sweep < 7; sweep++)
+		for (uint64_t i = sweep & 1 ? 200 : 0; i < 1024; i++) /* a part stays resident */
+			fault(w, 1, t += 20 * US, US, i * 64 * KIB);
+	prepare(f, &w, &st);
+	assert_true(st.marks_inferred);
+	assert_int_equal(st.evaluations, 7);
+	assert_true(strlen(st.note) > 0);
+}
+
+static void a_recording_without_model_faults_has_no_program(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_reader *r;
+
+	define_model(w);
+	add(w, FLT_FAULT, 1, 100, 100, FLT_FF_ANON, 1, 0);
+	flt_writer_flush(w, false);
+	r = fixture_open(f);
+	assert_int_equal(flt_prepare(r, w, NULL, &st), -ENODATA);
+	flt_close(r);
+	fixture_finish(f, &w);
+}
+
+static void a_copy_with_the_program_alone_replays_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_options opt = {.program_only = true};
+	struct flt_prepare_stats st, again;
+	struct flt_record a[64], b[64];
+	struct flt_reader *r, *copy;
+	char err[128];
+	ssize_t n;
+
+	define_model(w);
+	for (uint64_t i = 0; i < 20; i++)
+		fault(w, 1, (i + 1) * 20 * US, US, i * 64 * KIB);
+	add(w, FLT_MARK, 1, 10 * US, 900 * US, FLT_MC_DECODE, 0, 1);
+	prepare(f, &w, &st);
+	r = fixture_open(f);
+	assert_int_equal(flt_prepare_copy(r, f->other, &opt, &again), 0);
+	assert_int_equal(again.windows, st.windows);
+	assert_int_equal(flt_open(&copy, f->other, 0, err, sizeof(err)), 0);
+	assert_true(flt_finished(copy));
+	assert_int_equal(flt_record_count(copy, FLT_RECORDING), 0);
+	n = fixture_read(r, FLT_PROGRAM, 0, a, 64);
+	assert_int_equal(n, 23);
+	assert_int_equal(fixture_read(copy, FLT_PROGRAM, 0, b, 64), n);
+	for (ssize_t i = 0; i < n; i++) {
+		assert_int_equal(a[i].kind, b[i].kind);
+		assert_int_equal(a[i].start, b[i].start);
+		assert_memory_equal(a[i].f, b[i].f, sizeof(a[i].f));
+	}
+	/* The copy has no recording to derive from: a clear error, no file left. */
+	unlink(f->path);
+	assert_int_equal(flt_prepare_copy(copy, f->path, NULL, &again), -ENODATA);
+	assert_int_equal(access(f->path, F_OK), -1);
+	flt_close(copy);
+	flt_close(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(faults_become_windows_with_the_compute_between),
+		FIXTURE_TEST(barriers_get_their_participants),
+		FIXTURE_TEST(a_straggler_of_the_last_evaluation_stays_in_it),
+		FIXTURE_TEST(pools_made_anew_share_lanes),
+		FIXTURE_TEST(seeking_finds_every_evaluation_in_every_lane),
+		FIXTURE_TEST(sweeps_are_found_without_marks),
+		FIXTURE_TEST(a_recording_without_model_faults_has_no_program),
+		FIXTURE_TEST(a_copy_with_the_program_alone_replays_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
