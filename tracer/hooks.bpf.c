@@ -630,6 +630,32 @@ static __always_inline __u64 batch_tokens(struct pt_regs *ctx)
 	return n > 0 && n < 1 << 24 ? (__u64)n : ~0ull;
 }
 
+/* How llama.cpp's ubatch begins, since 2024. */
+struct ubatch {
+	__u32 equal_seqs, n_tokens, n_seq_tokens, n_seqs;
+};
+
+static __always_inline __u64 ubatch_at(unsigned long addr)
+{
+	struct ubatch u = {0};
+
+	if (bpf_probe_read_user(&u, sizeof(u), (void *)addr))
+		return ~0ull;
+	/* The fields agree with each other, or it is not the struct that we know. */
+	if ((u.equal_seqs & 0xff) > 1 || !u.n_tokens || u.n_tokens >= 1 << 24 ||
+	    (__u64)u.n_seq_tokens * u.n_seqs != u.n_tokens)
+		return ~0ull;
+	return u.n_tokens;
+}
+
+/* The first argument after the object; versions that return an object have one more before it. */
+static __always_inline __u64 ubatch_tokens(struct pt_regs *ctx)
+{
+	__u64 n = ubatch_at(PT_REGS_PARM2(ctx));
+
+	return n != ~0ull ? n : ubatch_at(PT_REGS_PARM3(ctx));
+}
+
 SEC("uprobe")
 int call_enter(struct pt_regs *ctx)
 {
@@ -649,7 +675,11 @@ int call_enter(struct pt_regs *ctx)
 	s->call_depth = depth + 1;
 	c = &s->call[depth & (REC_CALL_DEPTH - 1)];
 	c->symbol = cookie & REC_COOKIE_SYMBOL_MASK;
-	c->arg = cookie & REC_COOKIE_BATCH ? batch_tokens(ctx) : ~0ull;
+	c->arg = ~0ull;
+	if (cookie & REC_COOKIE_BATCH)
+		c->arg = batch_tokens(ctx);
+	else if (cookie & REC_COOKIE_UBATCH)
+		c->arg = ubatch_tokens(ctx);
 	c->begin = bpf_ktime_get_ns();
 	return call_event(REC_EV_CALL_BEGIN, c->begin, c->begin, c->arg, c->symbol, depth);
 }

@@ -153,6 +153,7 @@ struct rec_watched_file {
 /* Cookie of a probe: symbol id, and what is special about the function. */
 #define REC_COOKIE_SYMBOL_MASK 0xffffu
 #define REC_COOKIE_GROUP_ARG (1u << 16) /* barrier: the first argument tells the group */
-#define REC_COOKIE_BATCH (1u << 17)	/* the second argument is a struct that begins with n_tokens */
+#define REC_COOKIE_BATCH (1u << 17)	/* llama_decode(ctx, batch): n_tokens is the batch's first member */
+#define REC_COOKIE_UBATCH (1u << 18)	/* llama_context::process_ubatch(ubatch): it has n_tokens */
 
 #endif

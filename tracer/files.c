@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The files that the recorded processes map or read.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "host/util.h"
+#include "tracer/world.h"
+
+/* Large, and not a program: weights, most likely. */
+#define SMALLEST_MODEL (8ull << 20)
+
+static const struct {
+	long magic;
+	const char *name;
+} file_systems[] = {
+	{EXT4_SUPER_MAGIC, "ext4"},   {XFS_SUPER_MAGIC, "xfs"},
+	{BTRFS_SUPER_MAGIC, "btrfs"}, {F2FS_SUPER_MAGIC, "f2fs"},
+	{TMPFS_MAGIC, "tmpfs"},	      {OVERLAYFS_SUPER_MAGIC, "overlay"},
+	{NFS_SUPER_MAGIC, "nfs"},     {SQUASHFS_MAGIC, "squashfs"},
+	{MSDOS_SUPER_MAGIC, "vfat"},  {EXFAT_SUPER_MAGIC, "exfat"},
+	{FUSE_SUPER_MAGIC, "fuse"},   {0x2fc12fc1, "zfs"},
+	{0xca451a4e, "bcachefs"},
+};
+
+static const char *file_system(const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs))
+		return NULL;
+	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++)
+		if ((unsigned long)fs.f_type == (unsigned long)file_systems[i].magic)
+			return file_systems[i].name;
+	return NULL;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcasecmp(s + n - m, end);
+}
+
+static bool is_program(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char magic[4] = "";
+	bool ret;
+
+	if (fd < 0)
+		return false;
+	ret = read(fd, magic, sizeof(magic)) == sizeof(magic) && !memcmp(magic, "\177ELF", 4);
+	close(fd);
+	return ret;
+}
+
+static bool looks_like_model(const char *shown, const char *path, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return false;
+	if (ends_with(shown, ".gguf") || ends_with(shown, ".safetensors"))
+		return true;
+	return (uint64_t)st->st_size >= SMALLEST_MODEL && !is_program(path);
+}
+
+/* PATH as this process can open it, if it leads to that inode. */
+static bool is_path_of(const char *path, uint32_t dev, uint64_t ino, struct stat *st)
+{
+	return !stat(path, st) && st->st_ino == ino &&
+	       (makedev(dev >> 20, dev & 0xfffff) == st->st_dev || S_ISREG(st->st_mode));
+}
+
+/*
+ * Finds a path: the kernel's, as the process sees it; what its descriptor shows; else nothing. SHOWN
+ * is the name for people, OPENABLE one that works from here (the process may have another root).
+ */
+static bool find_path(uint32_t dev, uint64_t ino, pid_t pid, int fd, const char *path, char *shown,
+		      char *openable, struct stat *st)
+{
+	char link[64];
+	ssize_t n;
+
+	if (path && path[0] == '/') {
+		snprintf(shown, PATH_MAX, "%s", path);
+		snprintf(openable, PATH_MAX, "%s", path);
+		if (is_path_of(openable, dev, ino, st))
+			return true;
+		snprintf(openable, PATH_MAX, "/proc/%d/root%s", (int)pid, path);
+		if (is_path_of(openable, dev, ino, st))
+			return true;
+	}
+	if (fd >= 0) {
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+		n = readlink(link, shown, PATH_MAX - 1);
+		if (n > 0) {
+			shown[n] = '\0';
+			snprintf(openable, PATH_MAX, "%s", link);
+			if (is_path_of(openable, dev, ino, st))
+				return true;
+		}
+	}
+	if (path)
+		snprintf(shown, PATH_MAX, "%s", path);
+	else
+		snprintf(shown, PATH_MAX, "(inode %llu)", (unsigned long long)ino);
+	openable[0] = '\0';
+	return false;
+}
+
+static void define(struct rec_world *w, const struct rec_file *f, const struct stat *st,
+		   const char *fs)
+{
+	char dev[32];
+	json_t *path = json_string(f->path);
+	json_t *def;
+
+	snprintf(dev, sizeof(dev), "%u:%u", f->dev >> 20, f->dev & 0xfffff);
+	def = json_pack("{s:I, s:o, s:I, s:s, s:I, s:b}", "id", (json_int_t)f->id, "path",
+			path ? path : json_string("?"), "size", (json_int_t)f->size, "dev", dev, "ino",
+			(json_int_t)f->ino, "model", f->model);
+	if (def && st)
+		json_object_set_new(def, "mtime_ns",
+				    json_integer(st->st_mtim.tv_sec * 1000000000ll +
+						 st->st_mtim.tv_nsec));
+	if (def && fs)
+		json_object_set_new(def, "fs", json_string(fs));
+	rec_sink_define(w->sink, "file", def);
+}
+
+static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid, int fd,
+				  const char *path)
+{
+	char shown[PATH_MAX] = "", openable[PATH_MAX] = "";
+	struct stat st = {0};
+	bool known = find_path(dev, ino, pid, fd, path, shown, openable, &st);
+	struct rec_file **more = realloc(w->file, (w->next_file + 1) * sizeof(struct rec_file *));
+	struct rec_file *f;
+
+	if (!more)
+		return NULL;
+	w->file = more;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->id = w->next_file;
+	f->dev = dev;
+	f->ino = ino;
+	f->path = strdup(shown);
+	if (!f->path) {
+		free(f);
+		return NULL;
+	}
+	if (known) {
+		f->size = (uint64_t)st.st_size;
+		f->model = looks_like_model(shown, openable, &st) &&
+			   !(st.st_ino == w->output_ino && st.st_dev == w->output_dev);
+	}
+	w->file[w->next_file++] = f;
+	define(w, f, known ? &st : NULL, known ? file_system(openable) : NULL);
+	if (f->model && w->watch)
+		w->watch(w->watch_arg, dev, ino);
+	if (f->model)
+		rec_block_model(w, f);
+	return f;
+}
+
+void rec_file_alias(struct rec_world *w, struct rec_file *f, uint32_t dev, uint64_t ino)
+{
+	struct rec_file_name *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return;
+	n->key.dev = dev;
+	n->key.ino = ino;
+	n->file = f;
+	HASH_ADD(hh, w->files, key, sizeof(n->key), n);
+}
+
+struct rec_file *rec_file_get(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid, int fd,
+			      const char *path)
+{
+	struct rec_file_name *n, want = {.key = {.ino = ino, .dev = dev}};
+	struct rec_file *f;
+
+	HASH_FIND(hh, w->files, &want.key, sizeof(want.key), n);
+	if (n)
+		return n->file;
+	f = make_file(w, dev, ino, pid, fd, path);
+	if (f)
+		rec_file_alias(w, f, dev, ino);
+	return f;
+}
+
+void rec_files_free(struct rec_world *w)
+{
+	struct rec_file_name *n, *next;
+
+	HASH_ITER(hh, w->files, n, next) {
+		HASH_DEL(w->files, n);
+		free(n);
+	}
+	for (uint64_t i = 0; i < w->next_file; i++) {
+		free(w->file[i]->path);
+		free(w->file[i]);
+	}
+	free(w->file);
+	w->file = NULL;
+	w->next_file = 0;
+}

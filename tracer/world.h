@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracer/world.h: the recorded processes, threads, files, devices and symbols, as the events tell of
+ * them in the order of time, and the records that are made of the events.
+ */
+#ifndef REC_WORLD_H
+#define REC_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uthash.h>
+
+#include "tracer/barrier.h"
+#include "tracer/hooks.h"
+#include "tracer/sink.h"
+#include "tracer/space.h"
+#include "tracer/tasklog.h"
+
+#define REC_NO_STREAM UINT32_MAX
+
+struct rec_file {
+	uint64_t id;
+	uint32_t dev; /* as the kernel has it */
+	uint64_t ino;
+	uint64_t size;
+	bool model;
+	uint32_t mappings;
+	char *path;
+};
+
+/* A file may have several identities: overlay and btrfs show other numbers to mmap() than to stat(). */
+struct rec_file_name {
+	struct {
+		uint64_t ino;
+		uint64_t dev;
+	} key;
+	struct rec_file *file;
+	UT_hash_handle hh;
+};
+
+struct rec_process {
+	pid_t pid;
+	uint32_t stream; /* of type "process" */
+	struct rec_space space;
+	struct rec_region *heap;
+	uint64_t heap_end;
+	bool in_exec;	    /* between exec() and its first system call the kernel maps by itself */
+	bool ended;
+	uint64_t next_scan; /* no look into /proc/PID/maps before, ns */
+	UT_hash_handle hh;
+};
+
+struct rec_thread {
+	pid_t tid;
+	struct rec_process *process;
+	uint32_t stream; /* REC_NO_STREAM: nothing recorded yet */
+	char comm[16];
+	/* the mapping that perf's log told of last: the system call that made it ends later */
+	uint64_t mapping_time, mapping_addr;
+	struct rec_file *mapping_file;
+	/* the batch that is being worked at */
+	uint64_t batch_tokens;
+	uint32_t batch_symbol;
+};
+
+struct rec_barrier_group {
+	struct {
+		uint64_t object;
+		uint64_t pid;
+	} key;
+	uint64_t id;
+	struct rec_barrier barrier;
+	UT_hash_handle hh;
+};
+
+/* A function that is probed. Lower ranks are preferred. */
+struct rec_mark_symbol {
+	char name[128];
+	int rank;
+	bool barrier;
+};
+
+struct rec_marks {
+	int best_rank;	/* of those that have begun */
+	bool any;
+	uint64_t count[16]; /* by class */
+};
+
+struct rec_block;
+
+/* For the live line and the summary. */
+struct rec_totals {
+	uint64_t faults, major, blocked, unresolved;
+	uint64_t barriers, reads, hints, regions, cache;
+	uint64_t evaluations, decodes, batch_tokens; /* marks; those of one token; tokens in larger ones */
+	uint64_t io_read_bytes, io_foreign_read_bytes, io_requests, io_unfinished, io_requeued;
+	uint64_t scans;
+};
+
+struct rec_world {
+	struct rec_sink *sink;
+	uint32_t page_size;
+	uint32_t next_stream;
+	uint64_t next_region, next_file;
+	uint32_t cache_stream; /* REC_NO_STREAM: nothing yet */
+	struct rec_process *processes;
+	struct rec_process *root; /* the launched or attached process */
+	struct rec_thread **thread; /* by tid */
+	struct rec_file_name *files;
+	struct rec_file **file; /* by id */
+	struct rec_barrier_group *barriers;
+	struct rec_mark_symbol *symbol;
+	unsigned int symbols;
+	struct rec_marks marks;
+	struct rec_block *block;
+	struct rec_totals totals;
+	dev_t output_dev; /* the trace's own file must never count as the model */
+	ino_t output_ino;
+	void (*watch)(void *arg, uint32_t dev, uint64_t ino); /* a file whose cache is of interest */
+	void *watch_arg;
+};
+
+/* PID becomes the root; stream 0 is its. 0 or -errno. */
+int rec_world_open(struct rec_world *w, struct rec_sink *sink, pid_t pid);
+void rec_world_close(struct rec_world *w);
+
+/* Takes the next event, in the order of their ends. ARG is the world. */
+void rec_world_event(void *arg, const struct rec_event *event);
+/* After the last event: what has not ended. END on CLOCK_MONOTONIC. */
+void rec_world_finish(struct rec_world *w, uint64_t end);
+
+/* ---- inside the room ---- */
+
+static inline uint64_t rec_event_duration(const struct rec_event *e)
+{
+	return e->dur & REC_DUR_MICROSECONDS ? (e->dur & ~REC_DUR_MICROSECONDS) * 1000ull : e->dur;
+}
+
+/* people.c: processes and threads */
+struct rec_process *rec_process_get(struct rec_world *w, pid_t pid);
+/* NULL if the thread does not belong to the recording. */
+struct rec_thread *rec_thread_find(struct rec_world *w, pid_t tid);
+/* Makes what is not there; NULL without memory. PID 0: looked up. */
+struct rec_thread *rec_thread_get(struct rec_world *w, pid_t tid, pid_t pid);
+/* The thread's stream, defined at its first use. */
+uint32_t rec_thread_stream(struct rec_world *w, struct rec_thread *t, uint64_t now);
+uint32_t rec_stream_new(struct rec_world *w, const char *type, uint64_t now, json_t *more);
+void rec_people_task(struct rec_world *w, const struct rec_event_task *e);
+void rec_people_free(struct rec_world *w);
+
+/* files.c */
+struct rec_file *rec_file_get(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid, int fd,
+			      const char *path);
+void rec_file_alias(struct rec_world *w, struct rec_file *f, uint32_t dev, uint64_t ino);
+void rec_files_free(struct rec_world *w);
+
+/* mappings.c: regions */
+void rec_mappings_log(struct rec_world *w, const struct rec_event_mapping *e);
+void rec_mappings_syscall(struct rec_world *w, struct rec_thread *t,
+			  const struct rec_event_syscall *e);
+/* The region at an address; looks into /proc/PID/maps when it does not know. */
+struct rec_region *rec_mappings_find(struct rec_world *w, struct rec_process *p, uint64_t addr,
+				     uint64_t now);
+/* Reads /proc/PID/maps and adds what is not known. SPECIAL: only stack, heap and vdso. */
+void rec_mappings_scan(struct rec_world *w, struct rec_process *p, uint64_t now, bool special);
+
+/* calls.c: reads, hints, barriers, marks */
+void rec_calls_syscall(struct rec_world *w, struct rec_thread *t, const struct rec_event_syscall *e);
+void rec_calls_event(struct rec_world *w, struct rec_thread *t, const struct rec_event_call *e,
+		     uint32_t kind);
+void rec_calls_free(struct rec_world *w);
+
+/* block.c */
+int rec_block_open(struct rec_world *w);
+void rec_block_event(struct rec_world *w, const struct rec_event_block *e, uint32_t kind);
+void rec_block_finish(struct rec_world *w, uint64_t end);
+void rec_block_model(struct rec_world *w, const struct rec_file *f);
+void rec_block_free(struct rec_world *w);
+
+#endif
