@@ -3,9 +3,10 @@
 # Faultline. `make help` lists the targets. Sources are found by wildcard, room by room; a new
 # .c, .bpf.c, .scd or test needs no change here.
 #
-# Knobs: V=1 shows commands, WERROR=1 (or CI=true) makes warnings errors, SAN=address,undefined builds with
-# sanitizers, BUILD= moves everything that is built, FIO= names the fio binary to build the engine for, FIO_SRC= a fio
-# source tree of one's own, and CC, CFLAGS, LDFLAGS, CLANG, LLVM_STRIP, BPFTOOL, PREFIX and DESTDIR mean what they mean elsewhere.
+# Knobs: V=1 shows commands, WERROR=1 (or CI=true) makes warnings errors, SAN=address,undefined
+# builds with sanitizers, BUILD= moves everything that is built, FIO= names the fio binary to build the
+# engine for, FIO_SRC= a fio source tree of one's own, and CC, CFLAGS, CPPFLAGS, LDFLAGS, CLANG,
+# LLVM_STRIP, BPFTOOL, PREFIX and DESTDIR mean what they mean elsewhere.
 
 VERSION := 0.1.0
 
@@ -67,13 +68,16 @@ UNIT_COMMON_SRC := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 PROGRAM_SRC := $(filter-out tests/unit/%,$(wildcard tests/*/*.c))
 MAN_SRC := $(wildcard *.scd */*.scd)
 
-# fio's headers change every type they meet, so only the files that include them (directly or through a header of the
-# engine's own) are compiled fio's way; the others are ordinary sources.
-FIO_HEADERS := $(notdir $(shell grep -lsE '^\#include ["<](fio|optgroup)\.h[">]' $(wildcard engines/*.h) /dev/null))
+# fio's headers change every type they meet, so only the files that include them (directly or
+# through a header of the engine's own) are compiled fio's way; the others are ordinary sources.
+includers = $(shell grep -lsE '^\#include ["<](engines/)?($(1))[">]' $(2) /dev/null)
 empty :=
 space := $(empty) $(empty)
-FIO_INCLUDES := $(subst .,\.,$(subst $(space),|,$(strip fio.h optgroup.h $(FIO_HEADERS))))
-ENGINE_FIO_SRC := $(filter engines/%,$(shell grep -lsE '^\#include ["<](engines/)?($(FIO_INCLUDES))[">]' $(ENGINE_SRC) /dev/null))
+alternatives = $(subst .,\.,$(subst $(space),|,$(strip $(1))))
+FIO_HEADERS := fio.h optgroup.h
+FIO_HEADERS += $(notdir $(call includers,$(call alternatives,$(FIO_HEADERS)), \
+	       $(wildcard engines/*.h)))
+ENGINE_FIO_SRC := $(call includers,$(call alternatives,$(FIO_HEADERS)),$(ENGINE_SRC))
 ENGINE_OWN_SRC := $(filter-out $(ENGINE_FIO_SRC),$(ENGINE_SRC))
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -96,30 +100,35 @@ LIBHOST := $(if $(HOST_SRC),$(BUILD)/libhost.a)
 LIBTRACER := $(if $(TRACER_SRC),$(BUILD)/libtracer.a)
 LIBANALYSIS := $(if $(ANALYSIS_SRC),$(BUILD)/libanalysis.a)
 LIBENGINE := $(if $(ENGINE_OWN_SRC),$(BUILD)/libengine.a)
-ALL := $(if $(CLI_SRC),$(CLI)) $(if $(and $(ENGINE_FIO_SRC),$(if $(SAN),,y)),$(ENGINE)) $(LIBFLTRACE) $(GGUF_GEN) $(MAN_PAGES)
+ALL := $(if $(CLI_SRC),$(CLI)) $(if $(SAN),,$(if $(ENGINE_FIO_SRC),$(ENGINE))) $(LIBFLTRACE) \
+       $(GGUF_GEN) $(MAN_PAGES)
 
 # ---------------------------------------------------------------- flags
 
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)))
-BPF_ARCH := $(shell case '$(MACHINE)' in (x86_64 | i?86) echo x86 ;; (aarch64) echo arm64 ;; (riscv*) echo riscv ;; \
-	    (powerpc*) echo powerpc ;; (s390*) echo s390 ;; (loongarch*) echo loongarch ;; (*) echo '$(MACHINE)' ;; esac)
+BPF_ARCH := $(shell case '$(MACHINE)' in (x86_64 | i?86) echo x86 ;; (aarch64) echo arm64 ;; \
+	    (riscv*) echo riscv ;; (powerpc*) echo powerpc ;; (s390*) echo s390 ;; \
+	    (loongarch*) echo loongarch ;; (*) echo '$(MACHINE)' ;; esac)
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 ifneq ($(filter true 1,$(CI) $(WERROR)),)
 ERROR_FLAGS := -Werror
 endif
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
-	    -Wformat=2 -Wno-format-nonliteral -Wundef $(ERROR_FLAGS)
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	    -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Wundef $(ERROR_FLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 DEFINES := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFLT_VERSION='"$(VERSION)"'
 INCLUDES := -I. -I$(BUILD)
-# Everything is position independent and hidden by default: the same objects go into the archive, the command and the engine.
-COMMON_FLAGS := -fPIC -fvisibility=hidden -pthread $(DEFINES) $(INCLUDES) $(WARNINGS) $(SAN_FLAGS) $(CFLAGS) $(CPPFLAGS)
+# Everything is position independent and hidden by default: the same objects go into the archive,
+# the command and the engine.
+COMMON_FLAGS := -fPIC -fvisibility=hidden -pthread $(DEFINES) $(INCLUDES) $(WARNINGS) $(SAN_FLAGS) \
+		$(CFLAGS) $(CPPFLAGS)
 C_FLAGS := -std=gnu11 $(COMMON_FLAGS)
 # What fio may see is decided by the version script alone.
 FIO_FLAGS := -std=gnu99 $(COMMON_FLAGS) -fvisibility=default
-BPF_FLAGS := -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) \
-	     -Wall -Wextra -Wno-unused-parameter -Wno-missing-declarations $(ERROR_FLAGS)
+BPF_FLAGS := -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
+	     $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH)) -Wall -Wextra \
+	     -Wno-unused-parameter -Wno-missing-declarations $(ERROR_FLAGS)
 DEP_FLAGS = -MMD -MP -MF $(@:.o=.d)
 
 TRACES_LIBS := -lzstd -lxxhash -ljansson
@@ -132,51 +141,55 @@ LINK_FLAGS := -Wl,--as-needed -Wl,-z,relro $(SAN_FLAGS) -pthread $(LDFLAGS)
 all: $(ALL)
 
 help:
-	@echo 'all (default)   ./faultline, engines/faultline.so, build/libfltrace.a, build/gguf-gen, manual pages'
-	@echo 'run             install what is missing, build, replay jobfiles/optane-replay.fio, show the result'
-	@echo 'test            install what the tests need, build, run all tests (T="name ..." for some of them)'
-	@echo 'bench           measure the figures of merit (B="name ..." for some of them)'
-	@echo 'lint            layout, static analysis, shell scripts'
-	@echo 'asan, tsan      libraries, command and unit tests under sanitizers, in build/asan and build/tsan'
-	@echo 'deps            install what building and running need (deps-test, deps-lint: testing, linting)'
-	@echo 'engine-compat   compile the engine against the newer fio versions that Debian carries (and FIO_SRCS=)'
-	@echo 'traces          record the shipped traces anew (root; llama.cpp is fetched into build/llama)'
-	@echo 'format          lay the sources out with clang-format'
-	@echo 'install         PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it away again'
-	@echo 'clean           remove what was built (distclean: also fetched sources and models)'
+	@printf '  %-14s %s\n' \
+	'all (default)' './faultline, the engine, build/libfltrace.a, build/gguf-gen, manual pages' \
+	run 'install what is missing, build, replay jobfiles/optane-replay.fio, show the result' \
+	test 'install what the tests need, build, run them (T="name ...": some of them)' \
+	bench 'measure the figures of merit (B="name ...": some of them)' \
+	lint 'layout, static analysis, shell scripts' \
+	'asan, tsan' 'libraries, command, unit tests under sanitizers: build/asan, build/tsan' \
+	deps 'install what building and running need (deps-test, deps-lint: those)' \
+	engine-compat "compile the engine for newer Debian's fio versions (and for FIO_SRCS=)" \
+	traces 'record the shipped traces anew (as root; fetches llama.cpp)' \
+	format 'lay the sources out with clang-format' \
+	install 'to DESTDIR/PREFIX ($(DESTDIR)$(PREFIX)); uninstall takes it away again' \
+	clean 'remove what was built (distclean: and what was fetched or generated)'
 
-# A stamp that changes when the compiler or its flags do, so that a switch of them rebuilds.
+# A file that is written only if its content changes, so that what depends on it is made anew then.
+stamp = @f=$$(mktemp $@.XXXXXX) && printf '%s\n' '$(subst ','\'',$(1))' >$$f && \
+	if cmp -s $$f $@; then rm $$f; else mv $$f $@; fi
+
+# The compiler and its flags: a switch of them rebuilds.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@f=$$(mktemp $@.XXXXXX) && printf '%s\n' '$(subst ','\'',$(CC) $(C_FLAGS) | $(LINK_FLAGS) | $(CLANG) $(BPF_FLAGS))' >$$f && \
-	if cmp -s $$f $@; then rm $$f; else mv $$f $@; fi
+	$(call stamp,$(CC) $(C_FLAGS) | $(LINK_FLAGS) | $(CLANG) $(BPF_FLAGS))
 
 # The same for what there is to link, so that a source that is gone doesn't live on in an archive.
 $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
-	@f=$$(mktemp $@.XXXXXX) && echo '$(sort $(C_OBJ) $(ENGINE_FIO_OBJ))' >$$f && \
-	if cmp -s $$f $@; then rm $$f; else mv $$f $@; fi
+	$(call stamp,$(sort $(C_OBJ) $(ENGINE_FIO_OBJ)))
 
 # Objects with fio's headers; the rule comes first and is the more specific one.
 $(ENGINE_FIO_OBJ): $(BUILD)/%.o: %.c $(BUILD)/flags $(BUILD)/fio.cflags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(FIO_FLAGS) $$(cat $(BUILD)/fio.cflags) $(DEP_FLAGS) -c -o $@ $<
 
-C_OBJ := $(TRACES_OBJ) $(HOST_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(ENGINE_OWN_OBJ) $(CLI_OBJ) $(GGUF_OBJ) $(UNIT_COMMON_OBJ) \
-	 $(UNIT_TESTS:=.o) $(PROGRAMS:=.o)
+C_OBJ := $(TRACES_OBJ) $(HOST_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(ENGINE_OWN_OBJ) $(CLI_OBJ) \
+	 $(GGUF_OBJ) $(UNIT_COMMON_OBJ) $(UNIT_TESTS:=.o) $(PROGRAMS:=.o)
 $(C_OBJ): $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(C_FLAGS) $(DEP_FLAGS) -c -o $@ $<
 
-$(TRACER_OBJ) $(patsubst %,%.o,$(filter $(BUILD)/tests/unit/test_rec_%,$(UNIT_TESTS))): | $(SKELETONS)
+$(TRACER_OBJ) $(addsuffix .o,$(filter $(BUILD)/tests/unit/test_rec_%,$(UNIT_TESTS))): | $(SKELETONS)
 
 $(SKELETONS:.skel.h=.bpf.o): $(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $< && $(LLVM_STRIP) -g $@
 
-# The name inside the skeleton is the file's with '-' as '_', whatever bpftool would make of the path.
+# The name inside the skeleton is the file's, with '_' for '-'.
 $(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*)) >$@.tmp && mv $@.tmp $@
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*)) >$@.tmp && \
+		mv $@.tmp $@
 
 define archive
 $(1): $(2) $(BUILD)/sources
@@ -189,17 +202,20 @@ $(eval $(call archive,$(BUILD)/libtracer.a,$(TRACER_OBJ)))
 $(eval $(call archive,$(BUILD)/libanalysis.a,$(ANALYSIS_OBJ)))
 $(eval $(call archive,$(BUILD)/libengine.a,$(ENGINE_OWN_OBJ)))
 
-# Each room's command registers itself by name in faultline.c's table, so the rooms are linked as they are.
 $(CLI): $(CLI_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/sources
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -Wl,-z,now -o $@ $(filter %.o %.a,$^) $(CLI_LIBS)
 
-# fio looks the engine up by the symbol `ioengine`; the version script keeps everything else inside, so that no symbol
-# of ours can be mistaken for one of fio's. fio's own functions stay undefined (the program that loads us has them) and are
-# bound lazily: in a fio that lacks one of them the engine's constructor still gets to say what is wrong.
-$(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/engine.map $(BUILD)/sources
+# fio looks the engine up by the symbol `ioengine`; the version script keeps everything else
+# inside, so that no symbol of ours can be mistaken for one of fio's. fio's own functions stay
+# undefined (the program that loads us has them) and are bound lazily: in a fio that lacks one of
+# them the engine's constructor still gets to say what is wrong.
+$(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/engine.map \
+	   $(BUILD)/sources
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,-z,lazy -Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter %.o %.a,$^) $(TRACES_LIBS) -lpthread -lm
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,-z,lazy \
+		-Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter %.o %.a,$^) $(TRACES_LIBS) \
+		-lpthread -lm
 
 $(BUILD)/engine.map:
 	@mkdir -p $(@D)
@@ -208,7 +224,8 @@ $(BUILD)/engine.map:
 $(BUILD)/gguf-gen: $(GGUF_OBJ)
 	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ -lpthread -lm
 
-# Looked at on every build, since an upgrade of fio makes another engine necessary; rewritten only when something changed.
+# Looked at on every build, since an upgrade of fio makes another engine necessary; rewritten only
+# when something changed.
 $(BUILD)/fio.cflags: FORCE
 	@mkdir -p $(@D)
 	@BUILD='$(BUILD)' FIO='$(FIO)' FIO_SRC='$(FIO_SRC)' engines/fio-headers.sh $@
@@ -224,9 +241,11 @@ endif
 
 # ---------------------------------------------------------------- tests and benchmarks
 
-# A unit test sees the two libraries through their public and private headers; test_rec_, test_ana_ and test_eng_ also
-# see the tracer's, the analysis' and the engine's (those parts of it that do without fio) insides.
-unit_rooms = $(if $(filter test_rec_%,$(1)),$(LIBTRACER)) $(if $(filter test_ana_%,$(1)),$(LIBANALYSIS)) $(if $(filter test_eng_%,$(1)),$(LIBENGINE))
+# A unit test is linked with the two libraries; test_rec_, test_ana_ and test_eng_ also with the
+# tracer's, the analysis' and the engine's (those parts of it that do without fio) insides.
+unit_rooms = $(if $(filter test_rec_%,$(1)),$(LIBTRACER)) \
+	     $(if $(filter test_ana_%,$(1)),$(LIBANALYSIS)) \
+	     $(if $(filter test_eng_%,$(1)),$(LIBENGINE))
 define unit_test
 $(1): $(1).o $(UNIT_COMMON_OBJ) $(call unit_rooms,$(notdir $(1))) $(LIBHOST) $(LIBFLTRACE)
 	$$(call say,LD,$$@)$(CC) $(LINK_FLAGS) -o $$@ $$^ -lcmocka $(CLI_LIBS)
@@ -250,7 +269,8 @@ run:
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory all
 	@rm -rf '$(BUILD)/run' && mkdir -p '$(BUILD)/run'
-	$(FIO) $$([ -t 1 ] || echo --eta=always --eta-newline=10) --aux-path='$(BUILD)/run' jobfiles/optane-replay.fio
+	$(FIO) $$([ -t 1 ] || echo --eta=always --eta-newline=10) --aux-path='$(BUILD)/run' \
+		jobfiles/optane-replay.fio
 	@$(CLI_COMMAND) result '$(BUILD)'/run/*.result.json
 
 bench:
@@ -277,10 +297,10 @@ traces: all
 
 # ---------------------------------------------------------------- lint
 
-FORMATTED := $(CLI_SRC) $(wildcard traces/*.[ch] traces/models/*.[ch] host/*.[ch] tracer/*.[ch] analysis/*.[ch] engines/*.[ch] tests/*/*.[ch])
+FORMATTED := $(CLI_SRC) $(wildcard $(foreach d,traces traces/models host tracer analysis engines \
+	     tests/*,$(d)/*.[ch]))
 TIDIED := $(filter-out $(ENGINE_FIO_SRC) $(BPF_SRC),$(filter %.c,$(FORMATTED)))
-SHELL_SCRIPTS := $(filter-out %.md %.txt,$(sort $(wildcard .ci/run tests/run) $(shell grep -lsE -m1 '^\#!(/usr)?/bin/(env )?(ba)?sh' \
-		 $(wildcard */*.sh */*/*.sh) /dev/null)))
+SHELL_SCRIPTS := $(sort $(wildcard .ci/run .ci/deps tests/run */*.sh */*/*.sh))
 HEADERS := $(filter %.h,$(FORMATTED))
 
 lint:
@@ -300,13 +320,14 @@ lint-cppcheck: $(BUILD)/lint/cppcheck
 CPPCHECK_FLAGS := -q -j2 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--error-exitcode=1 --library=.ci/cppcheck.cfg --suppress=missingInclude \
 	--suppress=missingIncludeSystem --suppress=varFuncNullUB --suppress=uninitvar \
+	--suppress=legacyUninitvar \
 	--suppress=nullPointerRedundantCheck --suppress=ctunullpointer \
 	--suppress=shiftTooManyBitsSigned --suppress=memleak -D__x86_64__ -D__linux__ -I.
 CPPCHECKED := $(filter-out $(BPF_SRC),$(filter %.c,$(FORMATTED)))
 $(BUILD)/lint/cppcheck: $(FORMATTED) .ci/cppcheck.cfg
 	@mkdir -p $(@D)/cppcheck.d
-	$(call say,CPPCHK,$(words $(CPPCHECKED)) files)cppcheck $(CPPCHECK_FLAGS) --cppcheck-build-dir=$(@D)/cppcheck.d \
-		$(CPPCHECKED) && touch $@
+	$(call say,CPPCHK,$(words $(CPPCHECKED)) files)cppcheck $(CPPCHECK_FLAGS) \
+		--cppcheck-build-dir=$(@D)/cppcheck.d $(CPPCHECKED) && touch $@
 
 lint-shell: $(patsubst %,$(BUILD)/lint/%.shell,$(SHELL_SCRIPTS))
 $(BUILD)/lint/%.shell: % $(wildcard tests/lib.sh)
@@ -316,15 +337,16 @@ $(BUILD)/lint/%.shell: % $(wildcard tests/lib.sh)
 lint-tidy: $(patsubst %,$(BUILD)/lint/%.tidy,$(TIDIED))
 $(BUILD)/lint/%.tidy: % $(HEADERS) .clang-tidy | $(SKELETONS)
 	@mkdir -p $(@D)
-	$(call say,TIDY,$<)clang-tidy --quiet $< -- -std=gnu11 $(DEFINES) $(INCLUDES) 2>$@.log || { cat $@.log >&2; false; } && touch $@
+	$(call say,TIDY,$<)clang-tidy --quiet $< -- -std=gnu11 $(DEFINES) $(INCLUDES) 2>$@.log || \
+		{ cat $@.log >&2; false; } && touch $@
 
 format:
 	clang-format -i $(FORMATTED)
 
 # ---------------------------------------------------------------- packages
 
-DEPS := gcc libc6-dev binutils clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libzstd-dev libxxhash-dev libjansson-dev \
-	uthash-dev fio dpkg-dev xz-utils scdoc
+DEPS := gcc libc6-dev binutils clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libzstd-dev \
+	libxxhash-dev libjansson-dev uthash-dev fio dpkg-dev xz-utils scdoc
 DEPS_TEST := libcmocka-dev jq xz-utils zstd e2fsprogs util-linux procps
 DEPS_LINT := clang-format clang-tidy cppcheck shellcheck
 
@@ -345,25 +367,32 @@ DOC_DIR := $(PREFIX)/share/doc/faultline
 
 .PHONY: install uninstall clean distclean
 install: all
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIB_DIR)' '$(DESTDIR)$(SHARE_DIR)/jobfiles' '$(DESTDIR)$(SHARE_DIR)/traces' \
-		'$(DESTDIR)$(DOC_DIR)'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIB_DIR)' '$(DESTDIR)$(DOC_DIR)' \
+		'$(DESTDIR)$(SHARE_DIR)/jobfiles' '$(DESTDIR)$(SHARE_DIR)/traces'
 	install -m755 $(CLI) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m755 $(ENGINE) '$(DESTDIR)$(LIB_DIR)/'
-	$(if $(wildcard traces/*.flt),install -m644 $(wildcard traces/*.flt) '$(DESTDIR)$(SHARE_DIR)/traces/')
-	@set -e; for d in $(wildcard *.md */*.md LICENSE); do install -D -m644 $$d '$(DESTDIR)$(DOC_DIR)'/$$d; done
-	@# From the project's root the jobs name engine and traces by relative paths; installed ones have to work from anywhere.
+	@set -e; for t in $(wildcard traces/*.flt traces/*.txt); do \
+		install -m644 $$t '$(DESTDIR)$(SHARE_DIR)/traces/'; done
+	@set -e; for d in $(wildcard *.md */*.md LICENSE); do \
+		install -D -m644 $$d '$(DESTDIR)$(DOC_DIR)'/$$d; done
+	@# The jobs name engine and traces by paths from the project's root; installed ones have to
+	@# work from anywhere.
 	@set -e; for j in $(wildcard jobfiles/*.fio); do \
-		sed -E -e 's#(=external:)(\./)?engines/#\1$(LIB_DIR)/#' -e 's#^([a-z_]*trace[a-z_]*=)(\./)?traces/#\1$(SHARE_DIR)/traces/#' \
+		sed -E -e 's#(=external:)(\./)?engines/#\1$(LIB_DIR)/#' \
+			-e 's#^([a-z_]*trace[a-z_]*=)(\./)?traces/#\1$(SHARE_DIR)/traces/#' \
 			$$j >'$(DESTDIR)$(SHARE_DIR)'/$$j; chmod 644 '$(DESTDIR)$(SHARE_DIR)'/$$j; done
-	@set -e; for m in $(MAN_PAGES); do install -D -m644 $$m '$(DESTDIR)$(MAN_DIR)'/man$${m##*.}/$${m##*/}; done
+	@set -e; for m in $(MAN_PAGES); do \
+		install -D -m644 $$m '$(DESTDIR)$(MAN_DIR)'/man$${m##*.}/$${m##*/}; done
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/faultline' $(foreach m,$(MAN_SRC:.scd=),'$(DESTDIR)$(MAN_DIR)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m))')
+	rm -f '$(DESTDIR)$(PREFIX)/bin/faultline' $(foreach m,$(notdir $(MAN_SRC:.scd=)), \
+		'$(DESTDIR)$(MAN_DIR)/man$(lastword $(subst ., ,$(m)))/$(m)')
 	rm -rf '$(DESTDIR)$(LIB_DIR)' '$(DESTDIR)$(SHARE_DIR)' '$(DESTDIR)$(DOC_DIR)'
 
 # What was fetched or generated at length (fio's and llama.cpp's packages, models) survives a clean.
 clean:
-	rm -rf $(filter-out $(addprefix $(BUILD)/,apt llama models $(notdir $(wildcard $(BUILD)/fio-*))),$(wildcard $(BUILD)/*)) faultline engines/faultline.so
+	rm -rf $(filter-out $(addprefix $(BUILD)/,apt llama models) $(wildcard $(BUILD)/fio-*), \
+		$(wildcard $(BUILD)/*)) $(CLI) $(ENGINE)
 
 distclean: clean
 	rm -rf $(BUILD)

@@ -118,7 +118,8 @@ installed() {
 			die "no apt sources here to fetch fio $version from: give its source tree with FIO_SRC="
 		papt_update || die "cannot fetch package lists; see $BUILD/apt/fio/update.log"
 		fetch_source "$dir" "$version" ||
-			die "the mirror has no source of fio $version; upgrade fio, or give its source tree with FIO_SRC="
+			die "the mirror has no source of fio $version; upgrade fio, or give its source" \
+				"tree with FIO_SRC="
 	fi
 	write_flags "$out" "$dir" "$printed"
 }

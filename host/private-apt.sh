@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Downloads from the Debian mirror that this machine already trusts, without touching its apt: sources, lists, cache and
-# the set of installed packages all live in a folder of our own. Sourced by scripts:
+# Downloads from the Debian mirror that this machine already trusts, without touching its apt:
+# sources, lists, cache and the set of installed packages all live in a folder of our own. Sourced
+# by scripts:
 #
-#   papt_init DIR TYPES [SUITE]   prepare DIR; TYPES is "deb", "deb-src" or both. Without SUITE the machine's own sources
-#                                 are used as they are; with SUITE the ones of its main suite, pointed at SUITE instead.
-#                                 Fails where the machine has no apt sources.
+#   papt_init DIR TYPES [SUITE]   prepare DIR; TYPES is "deb", "deb-src" or both. Without SUITE the
+#                                 machine's own sources are used as they are; with SUITE the ones of
+#                                 its main suite, pointed at SUITE instead. Fails where the machine
+#                                 has no apt sources.
 #   papt_update                   fetch the lists (silent; the output is in DIR/update.log)
 #   papt apt-get|apt-cache ...    run the tool there
 #
-# Mirror, keyring, proxy and access options come from the system's files, whichever of the two formats they have.
+# Mirror, keyring, proxy and access options come from the system's files, whichever of the two
+# formats they have.
 
 papt_dir=
 
-# Copies the system's sources with other types and, if asked, another suite. Third parties' entries come along when the
-# suite stays: the package we look for may come from one of them.
+# Copies the system's sources with other types and, if asked, another suite. Third parties' entries
+# come along when the suite stays: the package we look for may come from one of them.
 papt_rewrite() {
 	local format=$1 types=$2 suite=$3 codename=$4
 	awk -v format="$format" -v types="$types" -v suite="$suite" -v codename="$codename" '
 	function emit_deb822(   i, line, skip, main) {
 		main = 0
 		for (i = 1; i <= n; i++)
-			if (tolower(stanza[i]) ~ /^suites:/ && (" " substr(stanza[i], 8) " ") ~ ("[ \t]" codename "[ \t]"))
+			if (tolower(stanza[i]) ~ /^suites:/ &&
+			    (" " substr(stanza[i], 8) " ") ~ ("[ \t]" codename "[ \t]"))
 				main = 1
 		if (n && (suite == "" || main))
 			for (i = 1; i <= n; i++) {
@@ -77,7 +81,7 @@ papt_init() {
 	codename=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}")
 	# The main suite may be called by its name or by its present role.
 	codename="(${codename:-sid}|sid|unstable|testing|stable|oldstable)"
-	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
 		[ -r "$file" ] || continue
 		out=$papt_dir/sources.list.d/$(basename "$file")
 		case $file in
@@ -87,8 +91,8 @@ papt_init() {
 		grep -q '[^[:space:]]' "$out" || rm -f "$out"
 	done
 	[ -n "$(ls -A "$papt_dir/sources.list.d")" ] || return 1
-	# An empty list of installed packages makes apt resolve a package down to its C library. The hooks are cleared
-	# because some of them clean or index the system's own cache.
+	# An empty list of installed packages makes apt resolve a package down to its C library. The
+	# hooks are cleared because some of them clean or index the system's own cache.
 	: >"$papt_dir/status"
 	cat >"$papt_dir/apt.conf" <<-EOF
 		#clear APT::Update::Pre-Invoke;

@@ -73,7 +73,8 @@ while read -r name model preset limit test; do
 		echo "How traces/$name.flt was made (traces/models/capture.sh $name does it again):"
 		echo
 		echo "    gguf-gen -p $preset -o $model"
-		echo "    faultline record --memory-limit $limit -o $name.flt -- llama-bench -m $model ${command[*]:3}"
+		echo "    faultline record --memory-limit $limit -o $name.flt -- \\"
+		echo "        llama-bench -m $model ${command[*]:3}"
 		echo
 		echo "Random weights in the real geometry; a recording under pressure, hence the truth about"
 		echo "that run and no basis for predictions about others. What the trace says of itself:"

@@ -5,7 +5,8 @@
 # packages and all that they need, down to the C library, are unpacked beside the system, not
 # installed, and run through wrappers in build/llama/bin.
 #
-# Exit status: 0 with the wrappers' paths on stdout, 77 where the mirror has no llama.cpp, 1 on errors.
+# Exit status: 0 with the wrappers' paths on stdout, 77 where the mirror has no llama.cpp, 1 on
+# errors.
 set -u
 
 BUILD=${BUILD:-build}
@@ -40,7 +41,8 @@ for suite in sid forky trixie; do
 	if ! papt_init "$dir/apt" deb $suite || ! papt_update; then
 		continue
 	fi
-	version=$(papt apt-cache policy llama.cpp-tools 2>/dev/null | sed -n 's/^  Candidate: \([^(].*\)/\1/p')
+	version=$(papt apt-cache policy llama.cpp-tools 2>/dev/null |
+		sed -n 's/^  Candidate: \([^(].*\)/\1/p')
 	[ -n "$version" ] && break
 done
 if [ -z "$version" ]; then
@@ -61,16 +63,18 @@ for package in "$papt_dir"/archives/*.deb; do
 done
 rm -rf "$papt_dir/archives" "$papt_dir/lists"
 
-loader=$(find "$root"/usr/lib/*/ "$root"/lib* -name 'ld-linux*.so.[0-9]' ! -type l 2>/dev/null | head -n 1)
+loader=$(find "$root"/usr/lib/*/ "$root"/lib* -name 'ld-linux*.so.[0-9]' ! -type l 2>/dev/null |
+	head -n 1)
 [ -n "$loader" ] || die "found no dynamic loader among the unpacked packages"
-libraries=$(find "$root"/usr/lib/*/ -maxdepth 2 -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd:)
+libraries=$(find "$root"/usr/lib/*/ -maxdepth 2 -name 'lib*.so*' -printf '%h\n' | sort -u |
+	paste -sd:)
 
-# ggml looks for its CPU back-ends beside the running executable (which is the loader, see below) and
-# takes the best that this CPU can run.
+# ggml looks for its CPU back-ends beside the running executable (which is the loader, see below)
+# and takes the best that this CPU can run.
 find "$root" -path '*/ggml/*' -name 'libggml-*.so' -exec ln -sf {} "$(dirname "$loader")"/ \;
 
-# Named after the program, so that the kernel's name for the process (and the trace's) is llama-bench
-# and not that of the loader.
+# Named after the program, so that the kernel's name for the process (and the trace's) is
+# llama-bench and not that of the loader.
 mkdir -p "$root/loader"
 for program in "$root"/usr/bin/llama*; do
 	name=$(basename "$program")
