@@ -45,12 +45,20 @@ static void need(void)
 	}
 }
 
+/*
+ * The leaf of a delegated scope counts as the scope: whether it is there at the moment depends on other
+ * groups, of another faultline, or of the test before, whose janitor may still be at work.
+ */
 static void own_group(char *buf, size_t size, pid_t pid)
 {
 	struct host_cg_mount m;
+	char *leaf;
 
 	assert_int_equal(host_cg_find("", &m), 0);
 	assert_int_equal(host_cg_of("", &m, pid, buf, size), 0);
+	leaf = strstr(buf, "/" HOST_CG_HOME);
+	if (leaf)
+		*leaf = '\0';
 }
 
 /* Wait until @path is gone, at most ten seconds. */
@@ -76,9 +84,8 @@ static int leftovers(void)
 		uint64_t start, ns;
 		int pid;
 
-		/* other faultlines may be at work on this machine: only this test's count */
-		n += host_cg_parse_name(d->d_name, &pid, &start, &ns) &&
-		     strstr(d->d_name, "faultline.unit");
+		/* other faultlines may be at work on this machine: only this process' count */
+		n += host_cg_parse_name(d->d_name, &pid, &start, &ns) && pid == getpid();
 	}
 	closedir(dp);
 	return n;
@@ -159,7 +166,8 @@ static void anonymous_memory_is_charged_and_counted(void **state)
 	assert_in_range(st.anon, 64 * MIB, 72 * MIB);
 	assert_in_range(st.usage, 64 * MIB, 80 * MIB);
 	assert_int_equal(st.limit, 256 * MIB);
-	assert_true(st.pgfault >= 64 * MIB / 4096 / 16);
+	/* with huge pages it is a fault for each 2 MiB */
+	assert_true(st.pgfault >= 64 * MIB / (2 * MIB));
 	o = host_memcg_stat_json(&st);
 	assert_non_null(o);
 	assert_int_equal(json_integer_value(json_object_get(o, "anon")), st.anon);
@@ -445,8 +453,12 @@ static void groups_of_dead_processes_are_swept_and_others_kept(void **state)
 	assert_int_equal(access(host_memcg_path(cg), F_OK), 0);
 	assert_int_equal(host_memcg_remove(cg, &err), 0);
 	assert_int_not_equal(access(dead, F_OK), 0);
+	assert_int_equal(access(foreign, F_OK), 0);
+	assert_int_equal(access(strange, F_OK), 0);
 	assert_int_equal(rmdir(foreign), 0);
 	assert_int_equal(rmdir(strange), 0);
+	/* as long as there was a group, what was prepared for it had to stay */
+	assert_true(host_memcg_sweep() >= 0);
 }
 
 static void undo_runs_backwards_and_dropped_ones_do_not_run(void **state)
