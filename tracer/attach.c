@@ -508,7 +508,15 @@ int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint6
 		return ret;
 	}
 	a->nprobes += 2;
-	return 0;
+	return (int)a->nprobes - 2;
+}
+
+void rec_attach_unprobe(struct rec_attach *a, int probe)
+{
+	for (int i = probe; i < probe + 2; i++) {
+		bpf_link__destroy(a->probe[i]);
+		a->probe[i] = NULL;
+	}
 }
 
 /* The same function as in hooks.bpf.c, on the same memory. */

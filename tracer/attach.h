@@ -47,9 +47,11 @@ int rec_attach_tracepoints(struct rec_attach *a, struct host_err *err);
 int rec_attach_process(struct rec_attach *a, pid_t pid);
 /* The three fault events of a thread and of everything it will create. -ESRCH: it is gone. */
 int rec_attach_faults(struct rec_attach *a, pid_t tid, struct host_err *err);
-/* Barrier: a wait; else a mark. PATH is the file, OFFSET the function in it. 0 or -errno. */
+/* Barrier: a wait; else a mark. PATH is the file, OFFSET the function in it. A number for
+ * rec_attach_unprobe(), or -errno. */
 int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint64_t offset,
 		     uint64_t cookie);
+void rec_attach_unprobe(struct rec_attach *a, int probe);
 /* Stops all that comes from the recorded threads; what is in the rings stays. */
 void rec_attach_stop(struct rec_attach *a);
 /* Watch the page cache of this file from now on. */

@@ -19,7 +19,9 @@
 #include "host/util.h"
 #include "tracer/world.h"
 
-#define BIOS_MAX (1u << 16) /* more than a device takes: those whose requests were never seen */
+/* Bios whose requests are never seen must not pile up: no device takes so many, or takes so long. */
+#define BIOS_MAX (1u << 16)
+#define BIO_AGE_MAX 60000000000ull /* ns */
 
 struct position {
 	uint64_t sector;
@@ -295,8 +297,10 @@ static void bio_queued(struct rec_world *w, const struct device *d, const struct
 	if (bio) {
 		HASH_DEL(b->bios, bio);
 	} else {
-		if (HASH_COUNT(b->bios) >= BIOS_MAX)
-			bio_remove(b, b->bios); /* the oldest */
+		/* the hash keeps them in the order of their coming */
+		while (b->bios && (HASH_COUNT(b->bios) >= BIOS_MAX ||
+				   b->bios->when + BIO_AGE_MAX < e->h.end))
+			bio_remove(b, b->bios);
 		bio = calloc(1, sizeof(*bio));
 		if (!bio)
 			return;

@@ -62,6 +62,8 @@ struct rec_thread {
 	/* the batch that is being worked at */
 	uint64_t batch_tokens;
 	uint32_t batch_symbol;
+	/* when its faults began to be counted: before, after; 0: it has inherited that */
+	uint64_t attach_begin, attach_end;
 };
 
 struct rec_barrier_group {

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "tracer/probes.h"
+#include "tracer/symbols.h"
+
+struct candidate {
+	const char *name;
+	int rank; /* of several marks the lowest counts; of barriers only the lowest stay probed */
+	bool barrier;
+	uint32_t cookie;
+	char *file; /* only there; NULL: anywhere */
+};
+
+/*
+ * The function that computes one pass over the model, innermost first; the outer ones may still know
+ * how many tokens the pass is for. A function that is called several times in a pass comes last.
+ */
+static const struct candidate default_marks[] = {
+	{.name = "ggml_backend_sched_graph_compute_async", .rank = 0},
+	{.name = "_ZN13llama_context14process_ubatchE*", .rank = 1, .cookie = REC_COOKIE_UBATCH},
+	{.name = "llama_decode", .rank = 2, .cookie = REC_COOKIE_BATCH},
+	{.name = "llama_encode", .rank = 2, .cookie = REC_COOKIE_BATCH},
+	{.name = "llama_process", .rank = 2},
+	{.name = "ggml_graph_compute", .rank = 3},
+};
+
+static const struct candidate default_barriers[] = {
+	{.name = "ggml_barrier", .rank = 0, .barrier = true, .cookie = REC_COOKIE_GROUP_ARG},
+	{.name = "GOMP_barrier", .rank = 1, .barrier = true},
+	{.name = "__kmpc_barrier", .rank = 1, .barrier = true},
+};
+
+#define CANDIDATES_MAX (2 * REC_NAMES_MAX)
+
+struct probe {
+	const struct candidate *candidate;
+	int attached; /* for rec_attach_unprobe(); -1: not any more */
+	char *path;
+};
+
+struct seen_file {
+	uint64_t dev, ino;
+};
+
+struct rec_probes {
+	struct rec_attach *attach;
+	struct rec_world *world;
+	struct candidate candidate[CANDIDATES_MAX];
+	unsigned int candidates;
+	int barrier_rank; /* of the best barrier that is probed */
+	struct probe *probe; /* by symbol id */
+	unsigned int probes;
+	struct seen_file *seen;
+	unsigned int nseen;
+};
+
+static void add_defaults(struct rec_probes *p, const struct candidate *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p->candidate[p->candidates++] = list[i];
+}
+
+/* A function that is known by name keeps what is known of its arguments. */
+static uint32_t cookie_of(const char *name, bool barrier)
+{
+	const struct candidate *list = barrier ? default_barriers : default_marks;
+	size_t n = barrier ? sizeof(default_barriers) / sizeof(list[0])
+			   : sizeof(default_marks) / sizeof(list[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(list[i].name);
+
+		if (!strcmp(list[i].name, name) ||
+		    (list[i].name[len - 1] == '*' && !strncmp(list[i].name, name, len - 1)))
+			return list[i].cookie;
+	}
+	return barrier ? REC_COOKIE_GROUP_ARG : 0;
+}
+
+static int add_chosen(struct rec_probes *p, const char *const *specs, unsigned int n, bool barrier,
+		      struct host_err *err)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct candidate *c = &p->candidate[p->candidates];
+		const char *at = strchr(specs[i], '@');
+		char *name = strndup(specs[i], at ? (size_t)(at - specs[i]) : strlen(specs[i]));
+
+		if (!name || !*name) {
+			free(name);
+			return host_fail(err, -EINVAL, "'%s' is no SYMBOL[@FILE]", specs[i]);
+		}
+		*c = (struct candidate){
+			.name = name,
+			.rank = barrier ? 0 : (int)i,
+			.barrier = barrier,
+			.cookie = cookie_of(name, barrier),
+		};
+		p->candidates++;
+		if (!at)
+			continue;
+		c->file = realpath(at + 1, NULL);
+		if (!c->file)
+			return host_fail(err, -errno, "cannot find %s: %s", at + 1, strerror(errno));
+	}
+	return 0;
+}
+
+int rec_probes_open(struct rec_probes **out, struct rec_attach *a, struct rec_world *w,
+		    const struct rec_options *o, struct host_err *err)
+{
+	struct rec_probes *p = calloc(1, sizeof(*p));
+	int ret = 0;
+
+	if (!p)
+		return host_fail(err, -ENOMEM, "out of memory");
+	p->attach = a;
+	p->world = w;
+	p->barrier_rank = INT_MAX;
+	if (!o->no_barriers && o->barriers)
+		ret = add_chosen(p, o->barrier, o->barriers, true, err);
+	else if (!o->no_barriers)
+		add_defaults(p, default_barriers, sizeof(default_barriers) / sizeof(default_barriers[0]));
+	if (!ret && !o->no_marks && o->marks)
+		ret = add_chosen(p, o->mark, o->marks, false, err);
+	else if (!ret && !o->no_marks)
+		add_defaults(p, default_marks, sizeof(default_marks) / sizeof(default_marks[0]));
+	for (unsigned int i = 0; !ret && i < p->candidates; i++) {
+		unsigned int before = p->probes;
+
+		if (!p->candidate[i].file)
+			continue;
+		rec_probes_file(p, p->candidate[i].file);
+		if (p->probes == before)
+			ret = host_fail(err, -ENOENT, "cannot probe %s in %s: no such function there",
+					p->candidate[i].name, p->candidate[i].file);
+	}
+	if (ret)
+		rec_probes_close(p);
+	else
+		*out = p;
+	return ret;
+}
+
+void rec_probes_close(struct rec_probes *p)
+{
+	if (!p)
+		return;
+	for (unsigned int i = 0; i < p->candidates; i++)
+		free(p->candidate[i].file);
+	for (unsigned int i = 0; i < p->probes; i++)
+		free(p->probe[i].path);
+	free(p->probe);
+	free(p->seen);
+	free(p);
+}
+
+/* Once OpenMP's barrier turns out to be only what ggml's is made of, its probes cost for nothing. */
+static void drop_worse_barriers(struct rec_probes *p, int rank)
+{
+	for (unsigned int i = 0; i < p->probes; i++) {
+		struct probe *probe = &p->probe[i];
+
+		if (!probe->candidate->barrier || probe->candidate->rank <= rank || probe->attached < 0)
+			continue;
+		rec_attach_unprobe(p->attach, probe->attached);
+		probe->attached = -1;
+	}
+	if (rank < p->barrier_rank)
+		p->barrier_rank = rank;
+}
+
+static void probe_symbol(struct rec_probes *p, const struct candidate *c, const char *path,
+			 const char *shown, uint64_t offset)
+{
+	struct rec_world *w = p->world;
+	struct rec_mark_symbol *symbols;
+	struct probe *probes;
+	unsigned int id = w->symbols;
+	int ret;
+
+	if (c->barrier && c->rank > p->barrier_rank)
+		return;
+	symbols = realloc(w->symbol, (id + 1) * sizeof(*symbols));
+	if (symbols)
+		w->symbol = symbols;
+	probes = realloc(p->probe, (id + 1) * sizeof(*probes));
+	if (probes)
+		p->probe = probes;
+	if (!symbols || !probes || id > REC_COOKIE_SYMBOL_MASK)
+		return;
+	symbols[id] = (struct rec_mark_symbol){.rank = c->rank, .barrier = c->barrier};
+	snprintf(symbols[id].name, sizeof(symbols[id].name), "%s", c->name);
+	probes[id] = (struct probe){.candidate = c, .path = strdup(shown)};
+	/* defined before the first event of it can come */
+	rec_sink_define(w->sink, "symbol",
+			json_pack("{s:i, s:s, s:s, s:s}", "id", (int)id, "name", c->name, "file", shown,
+				  "role", c->barrier ? "barrier" : "evaluation"));
+	w->symbols = p->probes = id + 1;
+	ret = rec_attach_probe(p->attach, c->barrier, path, offset, id | c->cookie);
+	probes[id].attached = ret;
+	if (ret >= 0 && c->barrier)
+		drop_worse_barriers(p, c->rank);
+}
+
+static void look_through(struct rec_probes *p, const char *path, const char *shown)
+{
+	struct rec_symbol symbol[CANDIDATES_MAX];
+
+	for (unsigned int i = 0; i < p->candidates; i++)
+		symbol[i].name = p->candidate[i].name;
+	if (rec_symbols_find(path, symbol, p->candidates) <= 0)
+		return;
+	for (unsigned int i = 0; i < p->candidates; i++) {
+		const struct candidate *c = &p->candidate[i];
+
+		if (symbol[i].offset && (!c->file || !strcmp(c->file, shown)))
+			probe_symbol(p, c, path, shown, symbol[i].offset);
+	}
+}
+
+static bool is_new(struct rec_probes *p, uint64_t dev, uint64_t ino)
+{
+	struct seen_file *more;
+
+	for (unsigned int i = 0; i < p->nseen; i++)
+		if (p->seen[i].ino == ino && p->seen[i].dev == dev)
+			return false;
+	more = realloc(p->seen, (p->nseen + 1) * sizeof(*more));
+	if (!more)
+		return false;
+	p->seen = more;
+	p->seen[p->nseen++] = (struct seen_file){.dev = dev, .ino = ino};
+	return true;
+}
+
+void rec_probes_file(struct rec_probes *p, const char *path)
+{
+	struct stat st;
+	char *real = realpath(path, NULL);
+
+	if (real && !stat(real, &st) && S_ISREG(st.st_mode) && is_new(p, st.st_dev, st.st_ino))
+		look_through(p, real, real);
+	free(real);
+}
+
+/* Through the process' own link, which also leads to files of another root and to deleted ones. */
+static void mapped_file(struct rec_probes *p, pid_t pid, uint64_t start, uint64_t end, uint64_t ino,
+			const char *shown)
+{
+	char link[96];
+	struct stat st;
+
+	if (!p->candidates || shown[0] != '/')
+		return;
+	if (!stat(shown, &st) && st.st_ino == ino) {
+		if (is_new(p, st.st_dev, st.st_ino))
+			look_through(p, shown, shown);
+		return;
+	}
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", (int)pid,
+		 (unsigned long long)start, (unsigned long long)end);
+	if (!stat(link, &st) && S_ISREG(st.st_mode) && is_new(p, st.st_dev, st.st_ino))
+		look_through(p, link, shown);
+}
+
+void rec_probes_mapping(void *arg, const struct rec_event_mapping *m)
+{
+	struct rec_probes *p = arg;
+
+	if ((m->prot & PROT_EXEC) && m->ino)
+		mapped_file(p, m->pid, m->addr, m->addr + m->length, m->ino, m->path);
+}
+
+void rec_probes_process(struct rec_probes *p, pid_t pid)
+{
+	char path[64], *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while ((n = getline(&line, &room, f)) > 0) {
+		unsigned long long start, end, ino;
+		char prot[8];
+		int at = 0;
+
+		if (line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		if (sscanf(line, "%llx-%llx %7s %*x %*x:%*x %llu %n", &start, &end, prot, &ino, &at) < 4)
+			continue;
+		if (at && prot[2] == 'x' && ino)
+			mapped_file(p, pid, start, end, ino, line + at);
+	}
+	free(line);
+	fclose(f);
+}
+
+const char *rec_probes_text(const struct rec_probes *p, unsigned int i, char *buf, size_t size)
+{
+	const struct probe *probe;
+	const char *slash;
+
+	if (i >= p->probes)
+		return NULL;
+	probe = &p->probe[i];
+	slash = probe->path ? strrchr(probe->path, '/') : NULL;
+	snprintf(buf, size, "%s %s in %s%s", probe->candidate->barrier ? "barrier" : "mark",
+		 probe->candidate->name, slash ? slash + 1 : "?",
+		 probe->attached < 0 ? " (not attached)" : "");
+	return buf;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracer/probes.h: which functions are probed, and attaching to them when a file that has them is
+ * first seen.
+ *
+ * Engines load what computes at run time (llama.cpp its CPU backend of the right instruction set), so
+ * every file that a recorded process maps for execution is looked through once. A probe belongs to
+ * the file: it holds for every process and for every later mapping.
+ */
+#ifndef REC_PROBES_H
+#define REC_PROBES_H
+
+#include "host/util.h"
+#include "tracer/attach.h"
+#include "tracer/options.h"
+#include "tracer/world.h"
+
+struct rec_probes;
+
+int rec_probes_open(struct rec_probes **p, struct rec_attach *a, struct rec_world *w,
+		    const struct rec_options *o, struct host_err *err);
+void rec_probes_close(struct rec_probes *p);
+
+/* Looks through a file that is mapped, or is going to be. */
+void rec_probes_file(struct rec_probes *p, const char *path);
+/* The same for a mapping, as the log tells of it; a rec_mapping_fn, ARG is the probes. */
+void rec_probes_mapping(void *arg, const struct rec_event_mapping *mapping);
+/* All files that a process has mapped. */
+void rec_probes_process(struct rec_probes *p, pid_t pid);
+
+/* "ggml_barrier in libggml-cpu.so": the I-th probe for people; NULL after the last. */
+const char *rec_probes_text(const struct rec_probes *p, unsigned int i, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracer/session.h: one recording, from the command line to the finished trace.
+ */
+#ifndef REC_SESSION_H
+#define REC_SESSION_H
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "host/host.h"
+#include "tracer/attach.h"
+#include "tracer/launch.h"
+#include "tracer/options.h"
+#include "tracer/probes.h"
+#include "tracer/tasklog.h"
+#include "tracer/world.h"
+
+struct rec_disk {
+	unsigned int major, minor;
+	char name[64];
+	struct host_diskstat before;
+};
+
+struct rec_residency {
+	char path[PATH_MAX];
+	uint64_t size, before, left;
+};
+
+struct rec_session {
+	struct rec_options opt;
+	struct rec_user user;
+	struct rec_launch launch;
+	bool launched;
+	pid_t pid;
+	struct rec_attach *attach;
+	struct rec_merge *merge;
+	struct rec_tasklog *log;
+	struct rec_probes *probes;
+	struct rec_sink sink;
+	struct rec_world world;
+	bool world_open;
+	struct host_memcg *memcg;
+	struct host_memcg_stat memcg_end;
+	bool has_memcg_end;
+	struct host_sampler *sampler;
+	uint32_t sample_stream;
+	struct rec_residency residency[REC_NAMES_MAX];
+	unsigned int residencies;
+	struct rec_disk disk[HOST_DEVICES_MAX];
+	unsigned int disks;
+	uint64_t begin, end; /* CLOCK_MONOTONIC: the run's */
+	struct rusage before, usage; /* of the run: at the beginning, at its end */
+	struct rusage own_before, own; /* the recorder's, while the run ran */
+	bool has_usage;
+	int status; /* as of wait(); -1: not known */
+	unsigned int interrupts;
+	bool stopped_early; /* by a signal or --duration, not by the run's end */
+	uint64_t last_drain;
+	uint64_t late_before;
+	double load[3];
+	int prepare_result;
+	char prepare_note[300];
+	int lossy;
+};
+
+/* "faultline record: ...\n" on stderr. */
+void rec_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* setup.c: everything up to the run's start */
+int rec_session_setup(struct rec_session *s);
+/* existing.c: every thread of a process that runs already, and of its children */
+int rec_attach_existing(struct rec_session *s);
+/* loop.c: while it runs */
+int rec_session_run(struct rec_session *s);
+/* Reads all rings; records what ended before UNTIL. */
+void rec_session_drain(struct rec_session *s, uint64_t until);
+/* header.c */
+json_t *rec_session_header(const struct rec_session *s);
+/* invariants.c: what has to agree. A new array of {name, expected, found, ok, note}. */
+json_t *rec_invariants(struct rec_session *s);
+void rec_invariants_print(const json_t *list);
+/* finish.c: trailer, program, summary */
+int rec_session_finish(struct rec_session *s);
+
+/* live.c: one line on a terminal, now and then */
+void rec_live_update(struct rec_session *s, uint64_t now);
+void rec_live_clear(void);
+
+#endif
