@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 make --no-print-directory -j"$(nproc)" asan || fail "the sanitizer build fails"
-ls "$BUILD"/asan/tests/unit/test_* >/dev/null || fail "there are no unit tests"
+compgen -G "$BUILD/asan/tests/unit/test_*" >/dev/null || fail "there are no unit tests"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 BUILD=$BUILD/asan tests/run unit
