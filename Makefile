@@ -255,19 +255,22 @@ $(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
 $(PROGRAMS): %: %.o $(LIBHOST) $(LIBFLTRACE)
 	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ $(TRACES_LIBS) -lpthread -lm
 
+# The targets that do everything use every CPU, unless they are told how many.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
+
 .PHONY: run test unit test-programs bench lint format asan tsan engine-compat traces
 unit: $(UNIT_TESTS)
 test-programs: $(UNIT_TESTS) $(PROGRAMS)
 
 test:
 	@$(MAKE) --no-print-directory deps deps-test
-	@$(MAKE) --no-print-directory all test-programs
+	@$(MAKE) --no-print-directory $(JOBS) all test-programs
 	@BUILD='$(BUILD)' tests/run $(T)
 
 # The result files land beside nothing else, so that what is shown is this run's.
 run:
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@rm -rf '$(BUILD)/run' && mkdir -p '$(BUILD)/run'
 	$(FIO) $$([ -t 1 ] || echo --eta=always --eta-newline=10) --aux-path='$(BUILD)/run' \
 		jobfiles/optane-replay.fio
@@ -275,13 +278,13 @@ run:
 
 bench:
 	@$(MAKE) --no-print-directory deps deps-test
-	@$(MAKE) --no-print-directory all test-programs
+	@$(MAKE) --no-print-directory $(JOBS) all test-programs
 	@BUILD='$(BUILD)' tests/run --bench $(B)
 
 asan:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=address,undefined CFLAGS='-O1 -g' sanitized
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=address,undefined CFLAGS='-O1 -g' $(JOBS) sanitized
 tsan:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SAN=thread CFLAGS='-O1 -g' sanitized
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SAN=thread CFLAGS='-O1 -g' $(JOBS) sanitized
 .PHONY: sanitized
 sanitized: $(LIBFLTRACE) $(LIBHOST) $(if $(CLI_SRC),$(CLI)) $(UNIT_TESTS)
 
@@ -305,7 +308,7 @@ HEADERS := $(filter %.h,$(FORMATTED))
 
 lint:
 	@$(MAKE) --no-print-directory deps deps-lint
-	@$(MAKE) --no-print-directory -k lint-checks
+	@$(MAKE) --no-print-directory $(JOBS) -k lint-checks
 
 .PHONY: lint-checks lint-format lint-cppcheck lint-shell lint-tidy
 lint-checks: lint-format lint-cppcheck lint-shell lint-tidy
