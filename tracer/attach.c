@@ -323,22 +323,45 @@ out:
 
 void rec_attach_stop(struct rec_attach *a)
 {
+	__atomic_store_n(&a->bpf->bss->stopped, 1, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < a->nfaults; i++)
 		for (int k = 0; k < 3; k++)
 			ioctl(a->faults[i].fd[k], PERF_EVENT_IOC_DISABLE, 0);
-	for (size_t i = 0; i < a->ntracepoints; i++)
-		close(a->tracepoint[i]);
-	a->ntracepoints = 0;
-	for (size_t i = 0; i < a->nprobes; i++)
-		bpf_link__destroy(a->probe[i]);
-	a->nprobes = 0;
+}
+
+/* Holds what we hold until the pipe closes, which is when we are gone. */
+static void hand_over(void)
+{
+	int end[2], null;
+
+	if (pipe2(end, O_CLOEXEC))
+		return;
+	if (fork()) {
+		close(end[0]); /* the other end stays open as long as we live */
+		return;
+	}
+	setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+	close(end[1]);
+	while (read(end[0], &(char){0}, 1) < 0 && errno == EINTR)
+		;
+	_exit(0);
 }
 
 void rec_attach_close(struct rec_attach *a)
 {
 	if (!a)
 		return;
-	rec_attach_stop(a);
+	if (a->bpf)
+		rec_attach_stop(a);
+	if (a->ntracepoints || a->nprobes)
+		hand_over();
+	for (size_t i = 0; i < a->ntracepoints; i++)
+		close(a->tracepoint[i]);
+	for (size_t i = 0; i < a->nprobes; i++)
+		bpf_link__destroy(a->probe[i]);
 	for (size_t i = 0; i < a->nfaults; i++)
 		for (int k = 0; k < 3; k++)
 			close(a->faults[i].fd[k]);
@@ -508,15 +531,7 @@ int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint6
 		return ret;
 	}
 	a->nprobes += 2;
-	return (int)a->nprobes - 2;
-}
-
-void rec_attach_unprobe(struct rec_attach *a, int probe)
-{
-	for (int i = probe; i < probe + 2; i++) {
-		bpf_link__destroy(a->probe[i]);
-		a->probe[i] = NULL;
-	}
+	return 0;
 }
 
 /* The same function as in hooks.bpf.c, on the same memory. */

@@ -36,6 +36,11 @@ struct rec_capabilities {
  */
 int rec_attach_open(struct rec_attach **a, const struct rec_attach_options *opt,
 		    struct host_err *err);
+/*
+ * For each probe and tracepoint that goes the kernel waits until no CPU can be in it any more, one after
+ * the other: seconds. So a child of ours takes over their descriptors and keeps them until after our own
+ * end, and nobody waits.
+ */
 void rec_attach_close(struct rec_attach *a);
 
 const struct rec_capabilities *rec_attach_capabilities(const struct rec_attach *a);
@@ -47,11 +52,9 @@ int rec_attach_tracepoints(struct rec_attach *a, struct host_err *err);
 int rec_attach_process(struct rec_attach *a, pid_t pid);
 /* The three fault events of a thread and of everything it will create. -ESRCH: it is gone. */
 int rec_attach_faults(struct rec_attach *a, pid_t tid, struct host_err *err);
-/* Barrier: a wait; else a mark. PATH is the file, OFFSET the function in it. A number for
- * rec_attach_unprobe(), or -errno. */
+/* Barrier: a wait; else a mark. PATH is the file, OFFSET the function in it. 0 or -errno. */
 int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint64_t offset,
 		     uint64_t cookie);
-void rec_attach_unprobe(struct rec_attach *a, int probe);
 /* Stops all that comes from the recorded threads; what is in the rings stays. */
 void rec_attach_stop(struct rec_attach *a);
 /* Watch the page cache of this file from now on. */

@@ -88,6 +88,7 @@ const volatile __u32 page_shift = 12;
  * for the moment of the call. */
 struct rec_counters counters[REC_MAX_CPUS];
 struct rec_watched_file watched[REC_FILES];
+int stopped;
 
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -172,7 +173,7 @@ static __always_inline int is_recorded(void)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-	return bpf_map_lookup_elem(&processes, &pid) != NULL;
+	return !stopped && bpf_map_lookup_elem(&processes, &pid);
 }
 
 static __always_inline __u32 short_duration(__u64 ns)
@@ -364,7 +365,7 @@ static __always_inline int cache_event(void *ctx, __u32 kind)
 
 	bpf_probe_read_kernel(&ino, sizeof(ino), ctx + cache_at.ino);
 	bpf_probe_read_kernel(&dev, sizeof(dev), ctx + cache_at.dev);
-	if (!is_watched(dev, ino))
+	if (stopped || !is_watched(dev, ino))
 		return 0;
 	count(REC_C_CACHE);
 	bpf_probe_read_kernel(&index, sizeof(index), ctx + cache_at.index);
@@ -515,8 +516,15 @@ out:
 
 static __always_inline int block_event(void *ctx, __u32 kind, const volatile struct rec_block_layout *at)
 {
-	struct rec_event_block *e = reserve_counted(sizeof(*e));
+	struct rec_event_block *e;
 
+	if (stopped)
+		return 0;
+	if (kind == REC_EV_RQ_ISSUE)
+		count(REC_C_RQ_ISSUE);
+	else if (kind == REC_EV_RQ_DONE)
+		count(REC_C_RQ_DONE);
+	e = reserve_counted(sizeof(*e));
 	if (!e)
 		return 0;
 	e->h.end = bpf_ktime_get_ns();
@@ -534,7 +542,6 @@ static __always_inline int block_event(void *ctx, __u32 kind, const volatile str
 SEC("tracepoint")
 int bio_queue(void *ctx)
 {
-	count(REC_C_BIO);
 	return block_event(ctx, REC_EV_BIO_QUEUE, &bio_queue_at);
 }
 
@@ -547,14 +554,12 @@ int bio_done(void *ctx)
 SEC("tracepoint")
 int rq_issue(void *ctx)
 {
-	count(REC_C_RQ_ISSUE);
 	return block_event(ctx, REC_EV_RQ_ISSUE, &rq_issue_at);
 }
 
 SEC("tracepoint")
 int rq_done(void *ctx)
 {
-	count(REC_C_RQ_DONE);
 	return block_event(ctx, REC_EV_RQ_DONE, &rq_done_at);
 }
 

@@ -128,7 +128,6 @@ enum rec_counter {
 	REC_C_RQ_DONE,
 	REC_C_CACHE,
 	REC_C_SYSCALL,
-	REC_C_BIO,
 	REC_C_COUNT,
 };
 

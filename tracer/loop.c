@@ -130,6 +130,7 @@ static void tick(struct loop *l, uint64_t now)
 		/* What began to be written before the last look is there by now. */
 		s->last_drain = now;
 		rec_session_drain(s, until);
+		rec_probes_poll(s->probes, now);
 		l->next_drain = now + DRAIN_NS;
 	}
 	if (now >= l->next_sample) {
@@ -170,6 +171,7 @@ static void wait_a_moment(struct loop *l, struct pollfd *fds, unsigned int nlogs
 			continue;
 		/* A new mapping: it may have what is to be probed, and may be about to call it. */
 		rec_tasklog_drain(l->s->log, l->s->merge, on_mapping, l->s);
+		rec_probes_poll(l->s->probes, host_now_ns());
 		l->next_log = host_now_ns() + LOG_INTERVAL_NS;
 		break;
 	}

@@ -237,7 +237,7 @@ struct rec_region *rec_mappings_find(struct rec_world *w, struct rec_process *p,
 {
 	struct rec_region *r = rec_space_find(&p->space, addr);
 
-	if (r || p->ended || now < p->next_scan)
+	if (r || p->ended || p->in_exec || now < p->next_scan)
 		return r;
 	/* What the map shows now was there then, as far as nothing else is known of that address. */
 	p->next_scan = now + SCAN_INTERVAL_NS;

@@ -10,9 +10,15 @@
 #include "tracer/probes.h"
 #include "tracer/symbols.h"
 
+/* A plug-in that is only asked whether it would fit is gone by then. */
+#define SETTLE_NS 4000000ull
+/* A barrier of a rank above 0 is what better ones are made of: it is probed when an evaluation has begun
+ * and no better one is there, or, where evaluations are not known, after a while. */
+#define FALLBACK_NS 1000000000ull
+
 struct candidate {
 	const char *name;
-	int rank; /* of several marks the lowest counts; of barriers only the lowest stay probed */
+	int rank; /* the lowest counts */
 	bool barrier;
 	uint32_t cookie;
 	char *file; /* only there; NULL: anywhere */
@@ -41,12 +47,20 @@ static const struct candidate default_barriers[] = {
 
 struct probe {
 	const struct candidate *candidate;
-	int attached; /* for rec_attach_unprobe(); -1: not any more */
+	int error; /* of attaching */
 	char *path;
 };
 
 struct seen_file {
 	uint64_t dev, ino;
+};
+
+struct pending_file {
+	pid_t pid;
+	uint64_t start, end, ino;
+	uint64_t due;
+	bool fallback; /* looked through, but for barriers of second choice */
+	char *path;
 };
 
 struct rec_probes {
@@ -59,6 +73,8 @@ struct rec_probes {
 	unsigned int probes;
 	struct seen_file *seen;
 	unsigned int nseen;
+	struct pending_file *pending;
+	unsigned int npending;
 };
 
 static void add_defaults(struct rec_probes *p, const struct candidate *list, size_t n)
@@ -156,24 +172,12 @@ void rec_probes_close(struct rec_probes *p)
 		free(p->candidate[i].file);
 	for (unsigned int i = 0; i < p->probes; i++)
 		free(p->probe[i].path);
+	for (unsigned int i = 0; i < p->npending; i++)
+		free(p->pending[i].path);
+	free(p->pending);
 	free(p->probe);
 	free(p->seen);
 	free(p);
-}
-
-/* Once OpenMP's barrier turns out to be only what ggml's is made of, its probes cost for nothing. */
-static void drop_worse_barriers(struct rec_probes *p, int rank)
-{
-	for (unsigned int i = 0; i < p->probes; i++) {
-		struct probe *probe = &p->probe[i];
-
-		if (!probe->candidate->barrier || probe->candidate->rank <= rank || probe->attached < 0)
-			continue;
-		rec_attach_unprobe(p->attach, probe->attached);
-		probe->attached = -1;
-	}
-	if (rank < p->barrier_rank)
-		p->barrier_rank = rank;
 }
 
 static void probe_symbol(struct rec_probes *p, const struct candidate *c, const char *path,
@@ -183,7 +187,6 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 	struct rec_mark_symbol *symbols;
 	struct probe *probes;
 	unsigned int id = w->symbols;
-	int ret;
 
 	if (c->barrier && c->rank > p->barrier_rank)
 		return;
@@ -203,26 +206,32 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 			json_pack("{s:i, s:s, s:s, s:s}", "id", (int)id, "name", c->name, "file", shown,
 				  "role", c->barrier ? "barrier" : "evaluation"));
 	w->symbols = p->probes = id + 1;
-	ret = rec_attach_probe(p->attach, c->barrier, path, offset, id | c->cookie);
-	probes[id].attached = ret;
-	if (ret >= 0 && c->barrier)
-		drop_worse_barriers(p, c->rank);
+	probes[id].error = rec_attach_probe(p->attach, c->barrier, path, offset, id | c->cookie);
+	if (!probes[id].error && c->barrier && c->rank < p->barrier_rank)
+		p->barrier_rank = c->rank;
 }
 
-static void look_through(struct rec_probes *p, const char *path, const char *shown)
+/* FALLBACK: now for barriers of second choice, else for all the others. Whether it has any of those. */
+static bool look_through(struct rec_probes *p, const char *path, const char *shown, bool fallback)
 {
 	struct rec_symbol symbol[CANDIDATES_MAX];
+	bool has_fallback = false;
 
 	for (unsigned int i = 0; i < p->candidates; i++)
 		symbol[i].name = p->candidate[i].name;
 	if (rec_symbols_find(path, symbol, p->candidates) <= 0)
-		return;
+		return false;
 	for (unsigned int i = 0; i < p->candidates; i++) {
 		const struct candidate *c = &p->candidate[i];
+		bool second = c->barrier && c->rank > 0;
 
-		if (symbol[i].offset && (!c->file || !strcmp(c->file, shown)))
+		if (!symbol[i].offset || (c->file && strcmp(c->file, shown)))
+			continue;
+		if (second == fallback)
 			probe_symbol(p, c, path, shown, symbol[i].offset);
+		has_fallback |= second;
 	}
+	return has_fallback;
 }
 
 static bool is_new(struct rec_probes *p, uint64_t dev, uint64_t ino)
@@ -240,57 +249,133 @@ static bool is_new(struct rec_probes *p, uint64_t dev, uint64_t ino)
 	return true;
 }
 
-void rec_probes_file(struct rec_probes *p, const char *path)
+static void add_pending(struct rec_probes *p, const struct pending_file *f)
 {
-	struct stat st;
-	char *real = realpath(path, NULL);
+	struct pending_file *more = realloc(p->pending, (p->npending + 1) * sizeof(*more));
 
-	if (real && !stat(real, &st) && S_ISREG(st.st_mode) && is_new(p, st.st_dev, st.st_ino))
-		look_through(p, real, real);
-	free(real);
+	if (!more)
+		return;
+	p->pending = more;
+	more[p->npending] = *f;
+	more[p->npending].path = strdup(f->path);
+	if (more[p->npending].path)
+		p->npending++;
 }
 
-/* Through the process' own link, which also leads to files of another root and to deleted ones. */
-static void mapped_file(struct rec_probes *p, pid_t pid, uint64_t start, uint64_t end, uint64_t ino,
-			const char *shown)
+/*
+ * The name if it leads to that file from here, else the process' own link, which also leads to files
+ * under another root and to deleted ones. NULL if neither does.
+ */
+static const char *openable(const struct pending_file *f, char *link, size_t size, struct stat *st)
+{
+	if (!stat(f->path, st) && st->st_ino == f->ino)
+		return f->path;
+	snprintf(link, size, "/proc/%d/map_files/%llx-%llx", (int)f->pid, (unsigned long long)f->start,
+		 (unsigned long long)f->end);
+	return !stat(link, st) && S_ISREG(st->st_mode) ? link : NULL;
+}
+
+static void probe_file(struct rec_probes *p, struct pending_file *f, uint64_t now)
 {
 	char link[96];
 	struct stat st;
+	const char *path = openable(f, link, sizeof(link), &st);
 
-	if (!p->candidates || shown[0] != '/')
+	if (!path || (!f->fallback && !is_new(p, st.st_dev, st.st_ino)))
 		return;
-	if (!stat(shown, &st) && st.st_ino == ino) {
-		if (is_new(p, st.st_dev, st.st_ino))
-			look_through(p, shown, shown);
+	if (!look_through(p, path, f->path, f->fallback) || f->fallback)
 		return;
+	f->fallback = true;
+	f->due = now + FALLBACK_NS;
+	add_pending(p, f);
+}
+
+void rec_probes_file(struct rec_probes *p, const char *path)
+{
+	struct pending_file f = {.path = realpath(path, NULL)};
+	struct stat st;
+
+	if (f.path && !stat(f.path, &st) && S_ISREG(st.st_mode)) {
+		f.ino = st.st_ino;
+		probe_file(p, &f, host_now_ns());
 	}
-	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", (int)pid,
-		 (unsigned long long)start, (unsigned long long)end);
-	if (!stat(link, &st) && S_ISREG(st.st_mode) && is_new(p, st.st_dev, st.st_ino))
-		look_through(p, link, shown);
+	free(f.path);
 }
 
 void rec_probes_mapping(void *arg, const struct rec_event_mapping *m)
 {
 	struct rec_probes *p = arg;
+	struct pending_file f = {
+		.pid = m->pid,
+		.start = m->addr,
+		.end = m->addr + m->length,
+		.ino = m->ino,
+		.due = m->h.end + SETTLE_NS,
+		.path = (char *)m->path,
+	};
 
-	if ((m->prot & PROT_EXEC) && m->ino)
-		mapped_file(p, m->pid, m->addr, m->addr + m->length, m->ino, m->path);
+	if (p->candidates && (m->prot & PROT_EXEC) && m->ino && m->path[0] == '/')
+		add_pending(p, &f);
+}
+
+static bool is_mapped(const struct pending_file *f)
+{
+	char path[64], *line = NULL;
+	size_t room = 0;
+	bool found = false;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)f->pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return false;
+	while (!found && getline(&line, &room, maps) > 0) {
+		unsigned long long start, ino;
+
+		if (sscanf(line, "%llx-%*x %*s %*x %*x:%*x %llu", &start, &ino) == 2)
+			found = start == f->start && ino == f->ino;
+	}
+	free(line);
+	fclose(maps);
+	return found;
+}
+
+static bool is_due(const struct rec_probes *p, const struct pending_file *f, uint64_t now)
+{
+	return now >= f->due || (f->fallback && p->world->marks.any);
+}
+
+void rec_probes_poll(struct rec_probes *p, uint64_t now)
+{
+	for (unsigned int i = 0; i < p->npending;) {
+		struct pending_file f = p->pending[i];
+
+		if (!is_due(p, &f, now)) {
+			i++;
+			continue;
+		}
+		p->pending[i] = p->pending[--p->npending];
+		if (is_mapped(&f))
+			probe_file(p, &f, now);
+		free(f.path);
+	}
 }
 
 void rec_probes_process(struct rec_probes *p, pid_t pid)
 {
 	char path[64], *line = NULL;
+	uint64_t now = host_now_ns();
 	size_t room = 0;
 	ssize_t n;
-	FILE *f;
+	FILE *maps;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
+	maps = fopen(path, "re");
+	if (!maps)
 		return;
-	while ((n = getline(&line, &room, f)) > 0) {
+	while (p->candidates && (n = getline(&line, &room, maps)) > 0) {
 		unsigned long long start, end, ino;
+		struct pending_file f;
 		char prot[8];
 		int at = 0;
 
@@ -298,11 +383,19 @@ void rec_probes_process(struct rec_probes *p, pid_t pid)
 			line[n - 1] = '\0';
 		if (sscanf(line, "%llx-%llx %7s %*x %*x:%*x %llu %n", &start, &end, prot, &ino, &at) < 4)
 			continue;
-		if (at && prot[2] == 'x' && ino)
-			mapped_file(p, pid, start, end, ino, line + at);
+		if (!at || prot[2] != 'x' || !ino || line[at] != '/')
+			continue;
+		f = (struct pending_file){
+			.pid = pid,
+			.start = start,
+			.end = end,
+			.ino = ino,
+			.path = line + at,
+		};
+		probe_file(p, &f, now);
 	}
 	free(line);
-	fclose(f);
+	fclose(maps);
 }
 
 const char *rec_probes_text(const struct rec_probes *p, unsigned int i, char *buf, size_t size)
@@ -316,6 +409,6 @@ const char *rec_probes_text(const struct rec_probes *p, unsigned int i, char *bu
 	slash = probe->path ? strrchr(probe->path, '/') : NULL;
 	snprintf(buf, size, "%s %s in %s%s", probe->candidate->barrier ? "barrier" : "mark",
 		 probe->candidate->name, slash ? slash + 1 : "?",
-		 probe->attached < 0 ? " (not attached)" : "");
+		 probe->error ? " (failed)" : "");
 	return buf;
 }

@@ -21,11 +21,16 @@ int rec_probes_open(struct rec_probes **p, struct rec_attach *a, struct rec_worl
 		    const struct rec_options *o, struct host_err *err);
 void rec_probes_close(struct rec_probes *p);
 
-/* Looks through a file that is mapped, or is going to be. */
+/* Looks through a file that is going to be mapped, and probes it at once. */
 void rec_probes_file(struct rec_probes *p, const char *path);
-/* The same for a mapping, as the log tells of it; a rec_mapping_fn, ARG is the probes. */
+/* A mapping, as the log tells of it: a rec_mapping_fn, ARG is the probes. */
 void rec_probes_mapping(void *arg, const struct rec_event_mapping *mapping);
-/* All files that a process has mapped. */
+/*
+ * To be called every few milliseconds: a mapped file is probed when it has stayed for a moment, since
+ * plug-ins are tried one after the other, and removing a probe takes the kernel a tenth of a second.
+ */
+void rec_probes_poll(struct rec_probes *p, uint64_t now);
+/* All files that a process has mapped, at once. */
 void rec_probes_process(struct rec_probes *p, pid_t pid);
 
 /* "ggml_barrier in libggml-cpu.so": the I-th probe for people; NULL after the last. */

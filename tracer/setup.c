@@ -325,6 +325,7 @@ static int attach_probes(struct rec_session *s)
 	if (!s->launched)
 		return rec_attach_existing(s);
 	rec_thread_get(&s->world, s->pid, s->pid);
+	s->world.root->in_exec = true; /* what it has mapped until then is ours */
 	/* Libraries are found when they are mapped; the program itself can be looked at now. */
 	if (strchr(s->opt.command[0], '/'))
 		rec_probes_file(s->probes, s->opt.command[0]);
