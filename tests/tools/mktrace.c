@@ -48,8 +48,9 @@ struct maker {
 	struct flt_writer *w;
 	struct lane lane[MAX_LANES];
 	uint64_t generation;
-	uint64_t evaluation;  /* index of the one being made */
-	enum flt_layer layer; /* a chunk holds one layer, so the trace is made once for each */
+	uint64_t evaluation;      /* index of the one being made */
+	struct flt_record marked; /* recorded mark of this evaluation; kind 0: none */
+	enum flt_layer layer;     /* a chunk holds one layer, so the trace is made once for each */
 	bool list;
 	int error;
 };
@@ -90,7 +91,8 @@ static void mark(struct maker *m, uint64_t mark_class, uint64_t id, uint64_t tok
 		struct flt_record *r = push(m, i, FLT_P_MARK, 0, 0);
 
 		r->f[FLT_MARK_CLASS] = mark_class;
-		r->f[FLT_MARK_ID] = id;
+		/* A program numbers its marks by evaluation, a recording within their class. */
+		r->f[FLT_MARK_ID] = m->layer == FLT_PROGRAM ? m->evaluation : id;
 		r->f[FLT_MARK_TOKENS] = tokens;
 		r->f[FLT_MARK_SYMBOL] = FLT_NONE;
 		r->f[FLT_MARK_FLAGS] = 0;
@@ -272,8 +274,11 @@ static int add_recorded(struct maker *m, const struct flt_record *p)
 	case FLT_P_MARK:
 		if (p->stream || p->f[FLT_MARK_CLASS] == FLT_MC_END)
 			return 0;
-		r.kind = FLT_MARK;
-		break;
+		/* It is stored when it ends, with the evaluation. */
+		m->marked = r;
+		m->marked.kind = FLT_MARK;
+		m->marked.stream++;
+		return 0;
 	default:
 		return 0;
 	}
@@ -315,6 +320,11 @@ static int flush(struct maker *m, uint64_t mark_class, uint64_t tokens)
 			ret = add_recorded(m, r);
 		else if (m->layer == FLT_PROGRAM)
 			ret = flt_writer_add(m->w, FLT_PROGRAM, r);
+	}
+	if (!ret && m->marked.kind) {
+		m->marked.dur = end - m->marked.start;
+		ret = flt_writer_add(m->w, FLT_RECORDING, &m->marked);
+		m->marked.kind = 0;
 	}
 	for (uint32_t i = 0; i < s->lanes && !ret; i++) {
 		struct lane *l = &m->lane[i];
