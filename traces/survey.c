@@ -261,7 +261,7 @@ static int take_mark(struct survey *s, const struct flt_record *r)
 	}
 	/* Marks arrive by their ends: one that encloses the last ones is an outer
 	 * function, of which the inner calls say more. One that merely seems to begin
-	 * before the last one's end follows it: durations are kept to 3 %. */
+	 * before the last one's end follows it: ends and durations are rounded. */
 	if (s->nmarks && m.start < s->mark[s->nmarks - 1].end) {
 		if (s->mark[s->nmarks - 1].end - m.start > (m.end - m.start) / 16)
 			return 0;
