@@ -58,7 +58,7 @@ static void prepare(struct fixture *f, struct flt_writer **w, struct flt_prepare
 
 static void near(uint64_t got, uint64_t want)
 {
-	assert_in_range(got, want > 1500 ? want - 1500 : 0, want + 1500);
+	assert_in_range(got, want > 2500 ? want - 2500 : 0, want + 2500);
 }
 
 static void faults_become_windows_with_the_compute_between(void **state)
