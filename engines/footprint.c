@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "engines/footprint.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define LEAST_FILE (4ull << 20) /* of the limit has to be left for the page cache */
+#define ROOM       (1ull << 40) /* addresses are reserved for so much, so that nothing ever moves */
+
+/* Anonymous memory that counts against the limit already: the group's if there is one, else the process's. */
+static uint64_t own_bytes(const struct eng_group *g)
+{
+	struct host_memcg_stat st;
+	char text[4096];
+	uint64_t kib, sum = 0;
+
+	/* What is swapped out of it still belongs to it. */
+	if (g->memcg && !host_memcg_stat(g->memcg, &st) && st.anon != HOST_UNKNOWN)
+		return st.anon + (st.swap == HOST_UNKNOWN ? 0 : st.swap);
+	if (host_file_read("/proc/self/status", text, sizeof(text)) < 0)
+		return 0;
+	if (!host_text_u64(text, "RssAnon:", &kib))
+		sum += kib << 10;
+	if (!host_text_u64(text, "VmSwap:", &kib))
+		sum += kib << 10;
+	return sum;
+}
+
+static bool reserve(struct eng_group *g)
+{
+	uint64_t room = ROOM;
+	void *at = MAP_FAILED;
+
+	/* 32-bit systems and small address spaces get what there is. */
+	for (; at == MAP_FAILED && room >= (64ull << 20); room >>= 1)
+		if (room <= SIZE_MAX)
+			at = mmap(NULL, (size_t)room, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return false;
+	g->held = at;
+	g->held_cap = (size_t)room << 1;
+	/* In pages, or the kernel rounds up what is asked for to 2 MiB. */
+	(void)madvise(at, g->held_cap, MADV_NOHUGEPAGE);
+	(void)madvise(at, g->held_cap, MADV_DONTDUMP);
+	return true;
+}
+
+/* Different in each page: equal pages could be merged, and compressed swap would find nothing to do. */
+static void fill(uint8_t *at, size_t len, size_t page)
+{
+	static const uint64_t odd = 0x9e3779b97f4a7c15ull;
+	uint64_t x = (uint64_t)(uintptr_t)at * odd | 1;
+
+	for (size_t i = 0; i < len; i += page) {
+		for (size_t k = 0; k < page; k += sizeof(x)) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			memcpy(at + i + k, &x, sizeof(x));
+		}
+	}
+}
+
+void eng_footprint_set(struct eng_group *g, uint64_t bytes)
+{
+	size_t page = (size_t)g->page, want = 0;
+	char text[128];
+	uint64_t all;
+
+	if (g->limit != HOST_UNKNOWN && bytes + LEAST_FILE > g->limit) {
+		/* The alternative is the OOM killer. */
+		snprintf(text, sizeof(text),
+			 "the footprint of %llu MiB does not fit into the limit of %llu MiB",
+			 (unsigned long long)(bytes >> 20), (unsigned long long)(g->limit >> 20));
+		eng_stop(g, ENG_ERROR, UINT32_MAX, text);
+		return;
+	}
+	pthread_mutex_lock(&g->hold_lock);
+	all = own_bytes(g);
+	g->own_bytes = all > g->held_len ? all - g->held_len : 0;
+	g->footprint = bytes;
+	if (bytes > g->own_bytes)
+		want = (size_t)(bytes - g->own_bytes) & ~(page - 1);
+	if (want && !g->held && !reserve(g)) {
+		pthread_mutex_unlock(&g->hold_lock);
+		eng_warn(g, "the footprint of %llu bytes could not be reserved",
+			 (unsigned long long)bytes);
+		return;
+	}
+	if (want > g->held_cap)
+		want = g->held_cap;
+	if (want > g->held_len)
+		fill(g->held + g->held_len, want - g->held_len, page);
+	else if (want < g->held_len)
+		(void)madvise(g->held + want, g->held_len - want, MADV_DONTNEED);
+	g->held_len = want;
+	pthread_mutex_unlock(&g->hold_lock);
+}
+
+static void use(uint8_t *at, uint8_t *end, size_t page)
+{
+	for (; at < end; at += page)
+		(*(volatile uint8_t *)at)++;
+}
+
+void eng_footprint_touch(struct eng_group *g, uint64_t offset, uint64_t length)
+{
+	pthread_mutex_lock(&g->hold_lock);
+	if (g->held_len) {
+		size_t from = (size_t)(offset % g->held_len);
+
+		use(g->held + from,
+		    g->held + (length < g->held_len - from ? from + (size_t)length : g->held_len),
+		    (size_t)g->page);
+	}
+	pthread_mutex_unlock(&g->hold_lock);
+}
+
+void eng_footprint_use(struct eng_group *g)
+{
+	pthread_mutex_lock(&g->hold_lock);
+	use(g->held, g->held + g->held_len, (size_t)g->page);
+	pthread_mutex_unlock(&g->hold_lock);
+}
+
+void eng_footprint_free(struct eng_group *g)
+{
+	if (g->held)
+		munmap(g->held, g->held_cap);
+	g->held_end = g->held_len;
+	g->held = NULL;
+	g->held_len = g->held_cap = 0;
+}

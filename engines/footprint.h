@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * footprint.h: the anonymous memory that the LLM held beside the model, inside the same limit.
+ *
+ * What the replay itself holds (fio's and our own buffers, as far as they are charged to the group) is part
+ * of it: only the rest is allocated.
+ */
+#ifndef ENG_FOOTPRINT_H
+#define ENG_FOOTPRINT_H
+
+#include "engines/replay.h"
+
+/* Hold BYTES from now on, everything included. Any thread. */
+void eng_footprint_set(struct eng_group *g, uint64_t bytes);
+/* Use a part of it, as the LLM uses its buffers. */
+void eng_footprint_touch(struct eng_group *g, uint64_t offset, uint64_t length);
+/* Use all of it once, so that swap does not take it for cold. */
+void eng_footprint_use(struct eng_group *g);
+void eng_footprint_free(struct eng_group *g);
+
+#endif

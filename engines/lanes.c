@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A job at work. Ops come from the decoder; everything but windows and reads is done between fio's I/Os.
+ */
+#include "engines/lanes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engines/barriers.h"
+#include "engines/decoder.h"
+#include "engines/footprint.h"
+#include "engines/measure.h"
+#include "engines/wait.h"
+
+#define PUBLISH  256 /* ops between two words to the decoder */
+#define EMPTY_NS 20000ull
+#define SCRATCH  (1u << 20)
+#define MAX_DEBT_NS \
+	1000.0 /* compute is made up for so much lost on the clock; more was a preemption */
+#define LONG_WAIT_NS 100000.0
+#define NO_ENTRY     (1ull << 40) /* an evaluation of which no times are kept */
+
+/* ---- fetching --------------------------------------------------------------- */
+
+static const struct eng_op *fetch_recorded(struct eng_job *j)
+{
+	struct eng_ring *r = &j->lane->ring;
+
+	while (r->pos == r->limit) {
+		r->limit = atomic_load_explicit(&r->head, memory_order_acquire);
+		if (r->pos != r->limit)
+			break;
+		atomic_store(&r->tail, r->pos);
+		if (eng_decoder_sleeps(j->group))
+			eng_decoder_wake(j->group);
+		/* Sleeping, for the decoder may need this CPU. */
+		host_sleep_ns(EMPTY_NS);
+		j->own_sleeps++;
+		j->starved++;
+		if (eng_look(j))
+			return NULL;
+	}
+	return &r->op[r->pos % ENG_RING_OPS];
+}
+
+static void done_recorded(struct eng_job *j, const struct eng_op *op)
+{
+	struct eng_ring *r = &j->lane->ring;
+
+	atomic_store_explicit(&j->lane->done_seq, op->seq + 1, memory_order_release);
+	if (++r->pos % PUBLISH)
+		return;
+	atomic_store(&r->tail, r->pos);
+	if (eng_decoder_sleeps(j->group))
+		eng_decoder_wake(j->group);
+}
+
+static void new_epoch(struct eng_job *j, bool *measured)
+{
+	uint64_t epoch = atomic_load(&j->group->epoch);
+	bool was = j->measuring, is = (epoch - 1) & 1;
+
+	j->epoch_seen = epoch;
+	eng_measure_job(j, (epoch - 1) >> 1 < NO_ENTRY ? (epoch - 1) >> 1 : UINT64_MAX, is);
+	*measured |= !was && j->measuring;
+}
+
+/*
+ * Tickets are handed out in the order of the ops, so a job that comes to "all before have to be done" waits
+ * for jobs that are at work, never for one that has not begun.
+ */
+static const struct eng_op *fetch_shared(struct eng_job *j, bool *measured)
+{
+	struct eng_group *g = j->group;
+	struct eng_deal *d = &g->deal;
+	uint64_t ticket = atomic_fetch_add(&d->ticket, 1);
+	struct eng_op *place = &d->op[ticket % ENG_RING_OPS];
+	struct eng_wait w;
+
+	while (__atomic_load_n(&place->slot, __ATOMIC_ACQUIRE) != ticket + 1) {
+		if (eng_decoder_sleeps(g))
+			eng_decoder_wake(g);
+		host_sleep_ns(EMPTY_NS);
+		j->own_sleeps++;
+		j->starved++;
+		if (eng_look(j))
+			return NULL;
+	}
+	j->op = *place;
+	__atomic_store_n(&place->slot, ticket + ENG_RING_OPS, __ATOMIC_RELEASE);
+	if (ticket % PUBLISH == 0 && eng_decoder_sleeps(g))
+		eng_decoder_wake(g);
+	if (atomic_load_explicit(&d->done, memory_order_acquire) < j->op.need) {
+		w = eng_wait_begin(j);
+		while (atomic_load_explicit(&d->done, memory_order_acquire) < j->op.need)
+			if (!eng_wait_step(&w))
+				return NULL;
+		j->count.waited += eng_wait_end(&w);
+	}
+	if (atomic_load_explicit(&g->epoch, memory_order_acquire) != j->epoch_seen)
+		new_epoch(j, measured);
+	return &j->op;
+}
+
+static void finish(struct eng_job *j, const struct eng_op *op)
+{
+	j->at = NULL;
+	if (j->lane) {
+		done_recorded(j, op);
+		return;
+	}
+	atomic_fetch_add_explicit(&j->group->deal.done, 1, memory_order_release);
+	eng_wake(j->group);
+}
+
+/* ---- compute ---------------------------------------------------------------- */
+
+/* What a spin took longer than it should, to be taken from the next. */
+static void owe(struct eng_job *j, uint64_t over)
+{
+	uint64_t most = eng_ns_to_ticks(MAX_DEBT_NS);
+
+	j->debt = over < most ? over : most;
+}
+
+static bool compute(struct eng_job *j, uint64_t ns)
+{
+	uint64_t ticks, now, until;
+
+	if (!ns || j->pace != ENG_PACE_COMPUTE)
+		return true;
+	ticks = (uint64_t)((double)ns * j->scale);
+	j->count.compute += ticks;
+	if (ticks <= j->debt) {
+		j->debt -= ticks;
+		return true;
+	}
+	until = eng_ticks() + ticks - j->debt;
+	if (!eng_pause(j, until, false))
+		return false;
+	now = eng_ticks();
+	owe(j, now - until);
+	return true;
+}
+
+static uint64_t touch_plain(const uint8_t *at, const uint8_t *end, size_t page, uint8_t *sink)
+{
+	uint8_t sum = *sink;
+
+	for (; at < end; at += page)
+		sum = (uint8_t)(sum + *(const volatile uint8_t *)at);
+	*sink = sum;
+	return 0;
+}
+
+/* One byte of each page, and after each its share of the compute. Returns the ticks that were compute. */
+static uint64_t touch_paced(struct eng_job *j, const uint8_t *at, const uint8_t *end, size_t page,
+			    uint64_t ticks)
+{
+	uint64_t n = (uint64_t)(end - at + (ptrdiff_t)page - 1) / page, share = ticks / n,
+		 spent = 0, debt = j->debt;
+	uint64_t most = eng_ns_to_ticks(MAX_DEBT_NS), slow = eng_ns_to_ticks(LONG_WAIT_NS);
+	uint8_t sum = j->sink;
+
+	for (; at < end; at += page) {
+		uint64_t t0, now, until;
+
+		sum = (uint8_t)(sum + *(const volatile uint8_t *)at);
+		t0 = now = eng_ticks();
+		if (share <= debt) {
+			debt -= share;
+			continue;
+		}
+		until = t0 + share - debt;
+		if (share > slow && !eng_pause(j, until, false))
+			break;
+		while (now < until)
+			now = eng_ticks();
+		spent += now - t0;
+		debt = now - until < most ? now - until : most;
+	}
+	j->sink = sum;
+	j->debt = debt;
+	return spent;
+}
+
+/* ---- between I/Os ------------------------------------------------------------- */
+
+/*
+ * Nobody begins an evaluation before the main lane has: without barriers of its own, a helper's lane would
+ * run ahead through the whole trace. Barriers are not held back, since a thread that was late in noticing its
+ * release has them on the other side of the mark.
+ */
+static bool pass_gate(struct eng_job *j)
+{
+	struct eng_lane *main = &j->group->lane[j->group->main_lane];
+	struct eng_wait w;
+
+	if (!j->gate)
+		return true;
+	if (j->lane != main &&
+	    atomic_load_explicit(&main->evaluation, memory_order_acquire) < j->gate) {
+		w = eng_wait_begin(j);
+		while (atomic_load_explicit(&main->evaluation, memory_order_acquire) < j->gate)
+			if (!eng_wait_step(&w))
+				return false;
+		j->count.waited += eng_wait_end(&w);
+	}
+	j->gate = 0;
+	return true;
+}
+
+static bool wait_edge(struct eng_job *j, const struct eng_op *op)
+{
+	struct eng_lane *other = &j->group->lane[op->file];
+	struct eng_wait w;
+
+	if (other == j->lane ||
+	    atomic_load_explicit(&other->done_seq, memory_order_acquire) > op->offset)
+		return true;
+	w = eng_wait_begin(j);
+	while (atomic_load_explicit(&other->done_seq, memory_order_acquire) <= op->offset)
+		if (!eng_wait_step(&w))
+			return false;
+	j->count.waited += eng_wait_end(&w);
+	return true;
+}
+
+static bool wait_barrier(struct eng_job *j, const struct eng_op *op)
+{
+	j->count.barriers++;
+	return eng_barrier_meet(j, op->need, op->offset, op->length, &j->count.waited);
+}
+
+static void mark(struct eng_job *j, const struct eng_op *op, bool *measured)
+{
+	struct eng_group *g = j->group;
+	uint64_t entry = eng_measure_entry(g, j->pass, op->offset);
+	bool was = j->measuring;
+
+	if (!j->lane) {
+		eng_measure_mark(g, j->pass, op->offset, op->file);
+		atomic_store(&g->epoch,
+			     1 + (entry == UINT64_MAX ? NO_ENTRY : entry) * 2 + op->file);
+		return;
+	}
+	if (j->lane == &g->lane[g->main_lane]) {
+		eng_measure_mark(g, j->pass, op->offset, op->file);
+		atomic_store(&j->lane->evaluation, op->offset + 1);
+		eng_wake(g);
+		if (g->swap)
+			eng_footprint_use(g);
+	}
+	j->gate = op->offset + 1;
+	eng_measure_job(j, entry, op->file);
+	*measured |= !was && j->measuring;
+}
+
+/* The end of a pass. True if another one follows. */
+static bool end_of_pass(struct eng_job *j)
+{
+	struct eng_group *g = j->group;
+	bool last = j->pass + 1 >= g->loops;
+
+	eng_measure_job(j, UINT64_MAX, false);
+	if (j->lane == &g->lane[g->main_lane] || (!j->lane && !j->index)) {
+		eng_measure_end(g, last);
+		if (j->lane) {
+			atomic_store(&j->lane->evaluation, UINT64_MAX);
+			eng_wake(g);
+		}
+	}
+	if (j->lane) {
+		atomic_store(&j->lane->done_seq, UINT64_MAX);
+		eng_wake(g);
+	}
+	if (last) {
+		/* The others may still be at work; the pass counts when all have come here. */
+		if (atomic_fetch_add(&g->step, 1) + 1 == g->jobs)
+			atomic_fetch_add(&g->passes, 1);
+		j->finished = true;
+		return false;
+	}
+	if (!eng_pass_meet(j))
+		return false;
+	j->pass++;
+	j->gate = 0;
+	j->pass_start = eng_ticks();
+	return true;
+}
+
+static bool idle(struct eng_job *j, const struct eng_op *op)
+{
+	if (j->pace != ENG_PACE_COMPUTE)
+		return true;
+	return eng_pause(j, eng_ticks() + eng_ns_to_ticks((double)op->length), true);
+}
+
+/* pace=wall: not before the time at which it was recorded. */
+static bool wait_wall(struct eng_job *j, const struct eng_op *op)
+{
+	uint64_t until = j->pass_start + eng_ns_to_ticks((double)op->start);
+
+	return eng_ticks() >= until || eng_pause(j, until, true);
+}
+
+static void hint(struct eng_job *j, const struct eng_op *op)
+{
+	/* What the recorded kernel took, this one may not know; a hint has no effect on what is read. */
+	(void)eng_file_hint(&j->group->file[op->file], op->hint, op->advice, op->offset,
+			    op->length);
+}
+
+/* Everything but I/O. False: the group has stopped, or this was the end. */
+static bool step(struct eng_job *j, const struct eng_op *op, bool *measured)
+{
+	switch (op->kind) {
+	case ENG_BARRIER:
+		return wait_barrier(j, op);
+	case ENG_MARK:
+		mark(j, op, measured);
+		return !op->compute || pass_gate(j);
+	case ENG_HINT:
+		if (!pass_gate(j))
+			return false;
+		hint(j, op);
+		return true;
+	case ENG_FOOTPRINT:
+		eng_footprint_set(j->group, op->offset);
+		return true;
+	case ENG_ANON:
+		if (!pass_gate(j))
+			return false;
+		eng_footprint_touch(j->group, op->offset, op->length);
+		return true;
+	case ENG_IDLE:
+		return pass_gate(j) && idle(j, op);
+	case ENG_EDGE:
+		return wait_edge(j, op);
+	case ENG_END:
+		return end_of_pass(j);
+	default:
+		return true;
+	}
+}
+
+enum eng_next eng_job_next(struct eng_job *j, const struct eng_op **out, bool *measured)
+{
+	const struct eng_op *op = j->at;
+
+	*measured = false;
+	while (!op) {
+		op = j->lane ? fetch_recorded(j) : fetch_shared(j, measured);
+		if (!op || eng_stopped(j->group))
+			break;
+		if (op->kind == ENG_STOP) {
+			if (op->offset)
+				eng_stop(j->group, ENG_TRACE, j->index, NULL);
+			break;
+		}
+		if (j->pace == ENG_PACE_WALL && op->kind != ENG_MARK && op->kind != ENG_END &&
+		    !wait_wall(j, op))
+			break;
+		if (op->kind == ENG_WINDOW || op->kind == ENG_READ) {
+			if (!pass_gate(j))
+				break;
+			j->at = op;
+			break;
+		}
+		if (!step(j, op, measured) || !compute(j, op->compute))
+			break;
+		finish(j, op);
+		op = NULL;
+	}
+	*out = j->at;
+	if (j->at)
+		return ENG_NEXT_IO;
+	return j->finished ? ENG_NEXT_END : ENG_NEXT_STOPPED;
+}
+
+/* ---- I/O ---------------------------------------------------------------------- */
+
+static int do_read(struct eng_job *j, const struct eng_op *op)
+{
+	const struct eng_file *f = &j->group->file[op->file];
+	uint64_t at = op->offset, end = op->offset + op->length;
+
+	if (!j->scratch)
+		j->scratch = malloc(SCRATCH);
+	if (!j->scratch)
+		return -ENOMEM;
+	while (at < end) {
+		ssize_t n = pread(f->fd, j->scratch,
+				  end - at < SCRATCH ? (size_t)(end - at) : SCRATCH, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			uintptr_t none = 0;
+
+			atomic_compare_exchange_strong(&j->group->bus_address, &none,
+						       (uintptr_t)f->map + at);
+			eng_stop(j->group, ENG_BUS, j->index, NULL);
+			return -EIO;
+		}
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+int eng_job_touch(struct eng_job *j, uint64_t *compute_ns)
+{
+	const struct eng_op *op = j->at;
+	struct eng_group *g = j->group;
+	const struct eng_file *f = &g->file[op->file];
+	const uint8_t *at = f->map + (op->offset & ~(g->page - 1)),
+		      *end = f->map + op->offset + op->length;
+	uint64_t began, spent;
+	int ret = 0;
+
+	*compute_ns = 0;
+	j->count.windows++;
+	j->count.bytes += op->length;
+	if (op->kind == ENG_READ)
+		ret = do_read(j, op);
+	if (j->pace != ENG_PACE_COMPUTE) {
+		if (op->kind == ENG_WINDOW)
+			touch_plain(at, end, g->page, &j->sink);
+	} else if (op->kind == ENG_READ) {
+		compute(j, op->compute);
+	} else {
+		uint64_t ticks = (uint64_t)((double)op->compute * j->scale);
+
+		began = eng_ticks();
+		spent = ticks ? touch_paced(j, at, end, g->page, ticks)
+			      : touch_plain(at, end, g->page, &j->sink);
+		j->count.compute += ticks;
+		j->count.touch += eng_ticks() - began - spent;
+		*compute_ns = eng_ticks_to_ns(spent);
+	}
+	finish(j, op);
+	if (ret || eng_stopped(g) == ENG_BUS)
+		return ret ? ret : -EIO;
+	return 0;
+}
+
+void eng_job_begin(struct eng_job *j)
+{
+	j->entry = UINT64_MAX;
+	j->pass_start = eng_ticks();
+	eng_measure_job(j, UINT64_MAX, false);
+}
+
+void eng_job_end(struct eng_job *j)
+{
+	eng_measure_job(j, UINT64_MAX, false);
+	free(j->scratch);
+	j->scratch = NULL;
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "engines/plan_group.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engines/selection.h"
+
+#define DEFAULT_DIRECTORY "data"
+#define HUGE_PAGE         (2ull << 20)
+
+/* ---- the trace ------------------------------------------------------------------- */
+
+static int open_trace(struct eng_group *g, struct host_err *err)
+{
+	char text[256] = "";
+	int ret;
+
+	ret = flt_open(&g->trace, g->set.trace, FLT_OPEN_NOCACHE, text, sizeof(text));
+	if (ret == -ENOENT)
+		return host_fail(err, ret, "trace=%s: %s", g->set.trace, strerror(ENOENT));
+	if (ret)
+		return host_fail(err, ret, "trace=%s: %s", g->set.trace,
+				 text[0] ? text : strerror(-ret));
+	if (!flt_finished(g->trace))
+		return host_fail(
+			err, -EBADMSG,
+			"trace=%s is unfinished (%s): 'faultline verify --repair' makes a finished copy",
+			g->set.trace, flt_unfinished_reason(g->trace));
+	ret = flt_plan_open(g->trace, &g->plan);
+	if (ret == -ENODATA)
+		return host_fail(err, ret,
+				 "trace=%s has no replay program: 'faultline prepare' derives it",
+				 g->set.trace);
+	if (ret)
+		return host_fail(err, ret, "trace=%s: %s", g->set.trace, strerror(-ret));
+	if (g->plan->lanes > ENG_MAX_LANES)
+		return host_fail(err, -E2BIG, "trace=%s has %u lanes, more than %d", g->set.trace,
+				 g->plan->lanes, ENG_MAX_LANES);
+	return 0;
+}
+
+static const char *text_of(const json_t *o, const char *key, const char *otherwise)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : otherwise;
+}
+
+static int make_lanes(struct eng_group *g, struct host_err *err)
+{
+	size_t bytes = g->plan->lanes * sizeof(*g->lane);
+	int ret;
+
+	g->lanes = g->plan->lanes;
+	g->lane = aligned_alloc(ENG_CACHE_LINE, bytes);
+	if (!g->lane)
+		return -ENOMEM;
+	memset(g->lane, 0, bytes);
+	for (uint32_t i = 0; i < g->lanes; i++) {
+		const json_t *def = flt_definition(g->trace, "lane", i);
+		struct flt_lane_plan p;
+
+		ret = flt_plan_lane(g->trace, i, 0, g->plan->evaluations - 1, &p);
+		if (ret)
+			return host_fail(err, ret, "trace=%s: lane %u: %s", g->set.trace, i,
+					 strerror(-ret));
+		g->lane[i].id = i;
+		g->lane[i].barriers = p.barriers > 0;
+		g->barrier_lanes += p.barriers > 0;
+		snprintf(g->lane[i].role, sizeof(g->lane[i].role), "%s",
+			 text_of(def, "role", "worker"));
+		if (!strcmp(g->lane[i].role, "main"))
+			g->main_lane = i;
+	}
+	return 0;
+}
+
+static int check_jobs(struct eng_group *g, const struct eng_request *rq, struct host_err *err)
+{
+	size_t bytes = rq->jobs * sizeof(*g->job);
+
+	g->shared = g->set.streams == ENG_STREAMS_SHARED;
+	if (!g->shared && rq->jobs != g->lanes)
+		return host_fail(
+			err, -EINVAL,
+			"%s has %u lane%s, so streams=recorded needs %u job%s instead of %u: numjobs=%u (or "
+			"streams=shared)",
+			g->set.trace, g->lanes, g->lanes == 1 ? "" : "s", g->lanes,
+			g->lanes == 1 ? "" : "s", rq->jobs, g->lanes);
+	g->jobs = rq->jobs;
+	g->spin = g->jobs <= rq->cpus;
+	g->job = aligned_alloc(ENG_CACHE_LINE, bytes);
+	if (!g->job)
+		return -ENOMEM;
+	memset(g->job, 0, bytes);
+	if (!g->spin)
+		eng_warn(
+			g,
+			"%u jobs share %u CPUs: waits sleep instead of spinning, which the recorded threads did not do",
+			g->jobs, rq->cpus);
+	return 0;
+}
+
+/* ---- pressure ---------------------------------------------------------------------- */
+
+static int check_pressure(struct eng_group *g, struct host_err *err)
+{
+	json_int_t recorded =
+		json_integer_value(json_object_get(flt_header(g->trace), "memory_limit"));
+	static struct host_memcg_probe probe; /* large, and the main thread's alone */
+
+	g->limit = HOST_UNKNOWN;
+	if (g->set.pressure == ENG_PRESSURE_NONE) {
+		if (g->set.memory_limit != UINT64_MAX)
+			return host_fail(
+				err, -EINVAL,
+				"memory_limit= has no effect with pressure=none: add pressure=memcg");
+		return 0;
+	}
+	g->limit = g->set.memory_limit != UINT64_MAX ? g->set.memory_limit
+		   : recorded > 0                    ? (uint64_t)recorded
+						     : 0;
+	if (!g->limit)
+		return host_fail(
+			err, -EINVAL,
+			"%s was recorded without a memory limit, so pressure=memcg needs memory_limit=SIZE",
+			g->set.trace);
+	if (!g->invalidate)
+		return host_fail(
+			err, -EINVAL,
+			"invalidate=0 and pressure=memcg exclude each other: pages that are in memory already "
+			"are not charged to the limit");
+	if (host_memcg_probe(&probe))
+		return host_fail(err, -ENODEV, "pressure=memcg: %s", probe.reason);
+	if (g->set.limit_type == ENG_LIMIT_HIGH && probe.version == HOST_MEMCG_V1)
+		return host_fail(
+			err, -ENOTSUP,
+			"memory_limit_type=high needs cgroup v2, this machine has v1: use max");
+	if (g->set.footprint != ENG_FOOTPRINT_RECORDED && g->set.footprint >= g->limit)
+		return host_fail(err, -EINVAL,
+				 "footprint= does not fit into the memory limit of %" PRIu64 " MiB",
+				 g->limit >> 20);
+	return 0;
+}
+
+/* ---- data files ---------------------------------------------------------------------- */
+
+static uint64_t region_address(const struct eng_group *g, uint64_t file)
+{
+	const json_t *regions = flt_definitions(g->trace, "region"), *o;
+	uint64_t largest = 0, address = 0;
+	size_t i;
+
+	json_array_foreach (regions, i, o) {
+		const json_t *id = json_object_get(o, "file");
+		uint64_t length = (uint64_t)json_integer_value(json_object_get(o, "length"));
+
+		if (!json_is_integer(id) || (uint64_t)json_integer_value(id) != file ||
+		    length <= largest)
+			continue;
+		largest = length;
+		address = (uint64_t)json_integer_value(json_object_get(o, "addr")) -
+			  (uint64_t)json_integer_value(json_object_get(o, "offset"));
+	}
+	return address & (HUGE_PAGE - 1);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int name_file(struct eng_file *f, const struct eng_request *rq, uint32_t index,
+		     struct host_err *err)
+{
+	const char *name = base_name(f->recorded);
+	int n;
+
+	if (rq->filenames) {
+		f->path = strdup(rq->filename[index]);
+		return f->path ? 0 : -ENOMEM;
+	}
+	/* The name comes out of the trace: it must not lead anywhere else. */
+	if (!*name || !strcmp(name, ".") || !strcmp(name, "..") || strlen(name) > 255)
+		return host_fail(err, -EBADMSG, "trace=%s: \"%s\" is no file name", rq->set.trace,
+				 f->recorded);
+	n = asprintf(&f->path, "%s/%s", rq->directory ? rq->directory : DEFAULT_DIRECTORY, name);
+	return n < 0 ? -ENOMEM : 0;
+}
+
+static bool is_used(const json_t *def, bool any_model)
+{
+	return any_model ? json_is_true(json_object_get(def, "model"))
+			 : json_integer_value(json_object_get(def, "size")) > 0;
+}
+
+static int find_files(struct eng_group *g, const struct eng_request *rq, struct host_err *err)
+{
+	const json_t *defs = flt_definitions(g->trace, "file"), *o;
+	bool any_model = false;
+	uint32_t n = 0;
+	size_t i;
+	int ret;
+
+	json_array_foreach (defs, i, o)
+		any_model |= json_is_true(json_object_get(o, "model"));
+	json_array_foreach (defs, i, o)
+		n += is_used(o, any_model);
+	if (!n || n > ENG_MAX_FILES)
+		return host_fail(err, -EBADMSG, "trace=%s names %u data files", g->set.trace, n);
+	if (rq->filenames && rq->filenames != n)
+		return host_fail(
+			err, -EINVAL,
+			"filename= names %u file%s, but %s needs %u, in its own order, separated by colons",
+			rq->filenames, rq->filenames == 1 ? "" : "s", g->set.trace, n);
+	g->file = calloc(n, sizeof(*g->file));
+	if (!g->file)
+		return -ENOMEM;
+	json_array_foreach (defs, i, o) {
+		struct eng_file *f = &g->file[g->files];
+
+		if (!is_used(o, any_model))
+			continue;
+		f->fd = -1;
+		f->trace_id = (uint64_t)json_integer_value(json_object_get(o, "id"));
+		f->recorded = text_of(o, "path", "");
+		f->size = (uint64_t)json_integer_value(json_object_get(o, "size"));
+		f->address = region_address(g, f->trace_id);
+		f->model = any_model;
+		if (!f->size || f->size > (UINT64_C(1) << 47))
+			return host_fail(err, -EBADMSG, "trace=%s: the size of %s is %" PRIu64,
+					 g->set.trace, f->recorded, f->size);
+		ret = name_file(f, rq, g->files, err);
+		if (ret)
+			return ret;
+		g->files++;
+	}
+	return 0;
+}
+
+static uint64_t seed_of(const char *name)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+
+	/* FNV-1a: the same name and size give the same content, so that a file fits any trace of that model. */
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * 0x100000001b3ull;
+	return h;
+}
+
+static int lay_out(const struct eng_request *rq, struct eng_file *f, struct host_err *err)
+{
+	if (!rq->may_create)
+		return host_fail(err, -ENOENT,
+				 "%s: %s (and allow_file_create=0 forbids to make it)", f->path,
+				 strerror(ENOENT));
+	if (!rq->filenames && !rq->directory && mkdir(DEFAULT_DIRECTORY, 0777) && errno != EEXIST)
+		return host_fail(err, -errno, "cannot create the folder %s: %s", DEFAULT_DIRECTORY,
+				 strerror(errno));
+	return host_datafile_make(f->path, f->size, seed_of(base_name(f->recorded)), rq->progress,
+				  rq->progress_arg, err);
+}
+
+static int check_file(const struct eng_request *rq, struct eng_file *f, struct host_err *err)
+{
+	struct stat st;
+	int ret;
+
+	if (stat(f->path, &st)) {
+		if (errno != ENOENT)
+			return host_fail(err, -errno, "%s: %s", f->path, strerror(errno));
+		ret = lay_out(rq, f, err);
+		if (ret < 0)
+			return ret;
+	} else if (!S_ISREG(st.st_mode)) {
+		return host_fail(err, -EINVAL, "%s is not a regular file", f->path);
+	}
+	ret = host_datafile_check(f->path, &f->facts, err);
+	return ret ? ret : host_datafile_fit(f->path, &f->facts, f->size, err);
+}
+
+/* ---- all of it ------------------------------------------------------------------------- */
+
+static void learn(struct eng_group *g)
+{
+	struct host_err err;
+
+	g->devices = host_devices_of_path(g->file[0].path, g->device, HOST_DEVICES_MAX);
+	if (g->devices < 0)
+		g->devices = 0;
+	g->machine = host_facts_machine();
+	g->drive = host_facts_path(g->file[0].path, &err);
+	g->swap = json_array_size(json_object_get(g->machine, "swap")) > 0;
+}
+
+static int name_result(struct eng_group *g, const struct eng_request *rq)
+{
+	static unsigned int nth; /* two groups of the same name in one job file */
+	const char *dir = rq->aux_path && *rq->aux_path ? rq->aux_path : NULL;
+	char tail[32] = "";
+	int n;
+
+	if (g->set.result && !strcmp(g->set.result, "none"))
+		return 0;
+	if (g->set.result && *g->set.result) {
+		g->result_path = strdup(g->set.result);
+		return g->result_path ? 0 : -ENOMEM;
+	}
+	for (const struct eng_group *o = g->next; o; o = o->next) {
+		if (o->job && !strcmp(o->first_name, rq->job_name)) {
+			snprintf(tail, sizeof(tail), "-%u", ++nth + 1);
+			break;
+		}
+	}
+	n = asprintf(&g->result_path, "%s%s%s%s.result.json", dir ? dir : "", dir ? "/" : "",
+		     rq->job_name, tail);
+	return n < 0 ? -ENOMEM : 0;
+}
+
+int eng_plan_group(struct eng_group *g, const struct eng_request *rq, struct host_err *err)
+{
+	int ret;
+
+	g->set = rq->set;
+	g->loops = rq->loops ? rq->loops : 1;
+	g->invalidate = rq->invalidate;
+	g->inert = rq->create_only;
+	g->page = (uint64_t)sysconf(_SC_PAGESIZE);
+	g->held_len = 0;
+	snprintf(g->fio_version, sizeof(g->fio_version), "%s", rq->fio_version);
+	snprintf(g->first_name, sizeof(g->first_name), "%s", rq->job_name);
+	ret = open_trace(g, err);
+	if (!ret)
+		ret = make_lanes(g, err);
+	if (!ret)
+		ret = check_jobs(g, rq, err);
+	if (!ret)
+		ret = eng_selection_make(g, err);
+	if (!ret)
+		ret = check_pressure(g, err);
+	if (!ret)
+		ret = find_files(g, rq, err);
+	for (uint32_t i = 0; i < g->files && !ret; i++)
+		ret = check_file(rq, &g->file[i], err);
+	if (!ret)
+		ret = name_result(g, rq);
+	if (!ret)
+		learn(g);
+	return ret;
+}
+
+uint64_t eng_plan_job_bytes(const struct eng_group *g, uint32_t job)
+{
+	const struct eng_selection *s = &g->sel;
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < s->count; i++) {
+		if (s->action[i] != ENG_MEASURE)
+			continue;
+		sum += g->plan->evaluation[i].bytes;
+	}
+	if (!g->shared && job < g->lanes) {
+		struct flt_lane_plan p;
+
+		/* Sparse selections are rare: the range is near enough for a progress display. */
+		if (!flt_plan_lane(g->trace, job, s->first, s->last, &p))
+			return p.bytes;
+	}
+	return sum / g->jobs;
+}
+
+void eng_plan_group_free(struct eng_group *g)
+{
+	for (uint32_t i = 0; i < g->files; i++) {
+		eng_file_unmap(&g->file[i]);
+		free(g->file[i].path);
+	}
+	free(g->file);
+	eng_selection_free(&g->sel);
+	flt_plan_close(g->plan);
+	flt_close(g->trace);
+}
