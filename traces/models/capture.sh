@@ -64,9 +64,11 @@ while read -r name model preset limit test; do
 	# model would belong to nothing.
 	command=("$llama" -m "$BUILD/models/$model" -t "$THREADS" -p 0 -n 0 -pg "$test" -r 1
 		-lm mmap --repack 0 --no-warmup)
+	label="random weights ($preset), recorded under pressure ($limit): not predictive"
 	echo "capture: $name: ${command[*]}"
 	rm -f "$BUILD/$name.flt"
-	./faultline record --memory-limit "$limit" -o "$BUILD/$name.flt" -- "${command[@]}" </dev/null
+	./faultline record --memory-limit "$limit" --label "$label" -o "$BUILD/$name.flt" -- \
+		"${command[@]}" </dev/null
 	./faultline verify "$BUILD/$name.flt" || die "the recording of $name does not verify"
 	mv "$BUILD/$name.flt" "traces/$name.flt"
 	{
