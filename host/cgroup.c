@@ -230,8 +230,13 @@ int host_cg_home_undo(const char *dir)
 	if (ret)
 		goto out;
 	ret = host_cg_move_all(home, dir);
-	if (!ret && rmdir(home))
-		ret = -errno;
+	/* a process that is just ending is in no list any more, but holds the group for a moment */
+	for (int i = 0; !ret && rmdir(home); i++) {
+		if (errno != EBUSY || i == 200)
+			ret = -errno;
+		else
+			host_sleep_ns(10000000);
+	}
 out:
 	close(lock);
 	return ret;
