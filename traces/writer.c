@@ -40,6 +40,7 @@ struct flt_writer {
 	int fd;
 	struct flt_writer_options opt;
 	struct flt_compressor *comp;
+	struct flt_compressor *comp_program;     /* packs harder: written once, read often */
 	struct stream *streams[FLT_SUMMARY + 1]; /* by layer, uthash */
 	enum flt_layer layer;                    /* of the open chunk */
 	uint64_t chunk_records, first_ns, last_ns;
@@ -51,6 +52,16 @@ struct flt_writer {
 	uint32_t frames;
 	int error; /* sticky: after a failed write the file's end is not known */
 };
+
+/*
+ * What a replay waits or computes need not be told apart more finely than a clock
+ * of the replay could: programs count in four times the recording's quantum, which
+ * is 1 us with the library's own. Each block says which quantum it has.
+ */
+static uint32_t quantum_of(const struct flt_writer *w, enum flt_layer layer)
+{
+	return layer == FLT_PROGRAM ? w->opt.quantum_ns * 4 : w->opt.quantum_ns;
+}
 
 static void column_push(struct column_u64 *c, uint64_t v, int *error)
 {
@@ -164,6 +175,8 @@ int flt_writer_create(struct flt_writer **out, const char *path, const json_t *h
 	json_object_set_new(head, "quantum_ns", json_integer(w->opt.quantum_ns));
 	json_object_set_new(head, "page_size", json_integer(w->opt.page_size));
 	ret = flt_compressor_new(&w->comp, w->opt.level);
+	if (!ret)
+		ret = flt_compressor_new(&w->comp_program, w->opt.level > 15 ? w->opt.level : 15);
 	if (ret)
 		goto fail;
 	w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -260,6 +273,7 @@ static int add_to_stream(struct flt_writer *w, struct stream *s, const struct fl
 			 const struct flt_kind_info *info)
 {
 	struct kind_columns *k;
+	uint32_t quantum = quantum_of(w, w->layer);
 	uint64_t end = flt_end(r), start = r->start, coded;
 	uint64_t code;
 	int64_t lag;
@@ -289,15 +303,14 @@ static int add_to_stream(struct flt_writer *w, struct stream *s, const struct fl
 	if (info->time == FLT_COL_GAP) {
 		if (start < s->true_end)
 			start = s->true_end;
-		coded = s->coded_end +
-			code_time(start - s->true_end, lag, w->opt.quantum_ns, &code);
+		coded = s->coded_end + code_time(start - s->true_end, lag, quantum, &code);
 		column_push(&k->time, code, &w->error);
 		lag = (int64_t)(start - coded);
-		s->coded_end = coded + code_time(end - start, lag, w->opt.quantum_ns, &code);
+		s->coded_end = coded + code_time(end - start, lag, quantum, &code);
 	} else {
-		s->coded_end += code_time(end - s->true_end, lag, w->opt.quantum_ns, &code);
+		s->coded_end += code_time(end - s->true_end, lag, quantum, &code);
 		column_push(&k->time, code, &w->error);
-		code_time(end - start, 0, w->opt.quantum_ns, &code);
+		code_time(end - start, 0, quantum, &code);
 	}
 	column_push(&k->dur, code, &w->error);
 	s->true_end = end;
@@ -378,7 +391,7 @@ static void column_add(struct flt_writer *w, struct block_build *bb, uint32_t ki
 			flt_ladder_put(&bb->data, c->v[i]);
 	} else {
 		enc = flt_column_encode(&bb->data, c->v, c->n, wish, w->opt.page_size,
-					w->opt.quantum_ns, context ? context->v : NULL);
+					quantum_of(w, w->layer), context ? context->v : NULL);
 	}
 	d[0] = (uint8_t)kind;
 	d[1] = (uint8_t)(kind >> 8);
@@ -466,7 +479,7 @@ static int write_block(struct flt_writer *w, struct stream *s, struct block_buil
 	flt_buf_u32(&w->raw, bb->columns);
 	flt_buf_u64(&w->raw, s->seq);
 	flt_buf_u64(&w->raw, s->base);
-	flt_buf_u32(&w->raw, w->opt.quantum_ns);
+	flt_buf_u32(&w->raw, quantum_of(w, w->layer));
 	flt_buf_u32(&w->raw, w->opt.page_size);
 	flt_buf_put(&w->raw, bb->desc.data, bb->desc.len);
 	head = w->raw.len;
@@ -476,7 +489,8 @@ static int write_block(struct flt_writer *w, struct stream *s, struct block_buil
 		return w->error = -ENOMEM;
 	for (size_t i = 0; i < bb->ncuts; i++)
 		bb->cuts[i] += head;
-	ret = flt_compress(w->comp, &w->out, w->raw.data, w->raw.len, bb->cuts, bb->ncuts);
+	ret = flt_compress(w->layer == FLT_PROGRAM ? w->comp_program : w->comp, &w->out,
+			   w->raw.data, w->raw.len, bb->cuts, bb->ncuts);
 	if (ret)
 		return w->error = ret;
 	hash = flt_frame_hash(w->out.data + at, w->out.len - at);
@@ -663,6 +677,7 @@ void flt_writer_abort(struct flt_writer **wp)
 		}
 	}
 	flt_compressor_free(w->comp);
+	flt_compressor_free(w->comp_program);
 	flt_buf_free(&w->raw);
 	flt_buf_free(&w->out);
 	flt_buf_free(&w->dir);
