@@ -95,6 +95,26 @@ static int from_marks(struct ana_evaluations *e, struct flt_reader *r)
 	return ret;
 }
 
+/*
+ * Times of a trace are rounded, ends and durations each for themselves: where an evaluation begins
+ * about when the one before it ends, it begins exactly then.
+ */
+#define ROUNDING_NS 20000
+
+static void join_borders(struct ana_evaluations *e)
+{
+	uint64_t before = 0;
+
+	for (size_t i = 0; i < e->count; i++) {
+		struct ana_evaluation_span *span = &e->span[i];
+		uint64_t apart = span->start > before ? span->start - before : before - span->start;
+
+		if (apart <= ROUNDING_NS && before <= span->end)
+			span->start = before;
+		before = span->end;
+	}
+}
+
 static int by_start(const void *a, const void *b)
 {
 	const struct ana_evaluation_span *x = a, *y = b;
@@ -116,6 +136,7 @@ int ana_evaluations_load(struct ana_evaluations *e, struct flt_reader *r)
 		ret = from_marks(e, r);
 	if (!e->planned && e->count)
 		qsort(e->span, e->count, sizeof(*e->span), by_start);
+	join_borders(e);
 	flt_plan_close(plan);
 	return ret;
 }

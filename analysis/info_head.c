@@ -222,9 +222,11 @@ const char *ana_info_complete(const struct ana_info *info, char *buf, size_t len
 		add(buf, len, ", repaired");
 	if (json_array_size(invariants))
 		add(buf, len, ", %zu of %zu invariants hold", held, json_array_size(invariants));
-	add(buf, len, ", %s lost", lost ? ana_count(a, lost) : "nothing");
+	if (lost || !ana_true(trailer, "lossy"))
+		add(buf, len, ", %s lost", lost ? ana_count(a, lost) : "nothing");
 	if (ana_true(trailer, "lossy"))
-		add(buf, len, ": record again with larger buffers or less load");
+		add(buf, len, lost ? ": record again with larger rings (--ring) or less load"
+				   : ": what is missing is not known; record again on a quiet machine");
 	return buf;
 }
 
