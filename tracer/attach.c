@@ -54,17 +54,18 @@ enum part { PART_CORE, PART_REGIONS, PART_BLOCK, PART_BIO, PART_CACHE };
 static const struct tracepoint {
 	const char *program, *name;
 	enum part part;
+	bool raw;
 } tracepoints[] = {
-	{"task_new", "task/task_newtask", PART_CORE},
-	{"task_exit", "sched/sched_process_exit", PART_CORE},
-	{"syscall_enter", "raw_syscalls/sys_enter", PART_REGIONS},
-	{"syscall_exit", "raw_syscalls/sys_exit", PART_REGIONS},
-	{"rq_issue", "block/block_rq_issue", PART_BLOCK},
-	{"rq_done", "block/block_rq_complete", PART_BLOCK},
-	{"bio_queue", "block/block_bio_queue", PART_BIO},
-	{"bio_done", "block/block_bio_complete", PART_BIO},
-	{"cache_add", "filemap/mm_filemap_add_to_page_cache", PART_CACHE},
-	{"cache_drop", "filemap/mm_filemap_delete_from_page_cache", PART_CACHE},
+	{"task_new", "task/task_newtask", PART_CORE, false},
+	{"task_exit", "sched/sched_process_exit", PART_CORE, false},
+	{"syscall_enter", "raw_syscalls/sys_enter", PART_REGIONS, false},
+	{"syscall_exit", "raw_syscalls/sys_exit", PART_REGIONS, false},
+	{"rq_issue", "block/block_rq_issue", PART_BLOCK, false},
+	{"rq_done", "block/block_rq_complete", PART_BLOCK, true},
+	{"bio_queue", "block/block_bio_queue", PART_BIO, false},
+	{"bio_done", "block/block_bio_complete", PART_BIO, true},
+	{"cache_add", "filemap/mm_filemap_add_to_page_cache", PART_CACHE, false},
+	{"cache_drop", "filemap/mm_filemap_delete_from_page_cache", PART_CACHE, false},
 };
 
 #define TRACEPOINTS (sizeof(tracepoints) / sizeof(tracepoints[0]))
@@ -172,11 +173,9 @@ static void choose_programs(struct rec_attach *a)
 		if (flag && *flag && rec_tracepoint_id(a->tracefs, tracepoints[i].name) < 0)
 			*flag = false;
 	}
-	if (!block_layout(a->tracefs, "block/block_rq_issue", &ro->rq_issue_at) ||
-	    !block_layout(a->tracefs, "block/block_rq_complete", &ro->rq_done_at))
+	if (!block_layout(a->tracefs, "block/block_rq_issue", &ro->rq_issue_at))
 		can->block = false;
-	if (!block_layout(a->tracefs, "block/block_bio_queue", &ro->bio_queue_at) ||
-	    !block_layout(a->tracefs, "block/block_bio_complete", &ro->bio_done_at))
+	if (!block_layout(a->tracefs, "block/block_bio_queue", &ro->bio_queue_at))
 		can->bio = false;
 	if (!cache_layout(a->tracefs, "filemap/mm_filemap_add_to_page_cache", &ro->cache_at))
 		can->cache = false;
@@ -213,10 +212,18 @@ static int load(struct rec_attach *a, const struct rec_capabilities *want)
 	return ret;
 }
 
+/* Runs of the page cache are reported late: they have a source of their own, to stay in order. */
+static unsigned int source_of(const struct ring_source *s, const struct rec_event *e)
+{
+	uint32_t kind = e->word & REC_EV_KIND_MASK;
+
+	return kind == REC_EV_CACHE_ADD || kind == REC_EV_CACHE_DROP ? s->attach->cpus + s->cpu : s->cpu;
+}
+
 static int on_event(void *ctx, void *data, size_t size)
 {
 	struct ring_source *s = ctx;
-	int ret = rec_merge_push(s->attach->merge, s->cpu, data, size);
+	int ret = rec_merge_push(s->attach->merge, source_of(s, data), data, size);
 
 	s->attach->received++;
 	if (ret)
@@ -408,6 +415,13 @@ static int attach_tracepoint(struct rec_attach *a, const struct tracepoint *t)
 	if (!more)
 		return -ENOMEM;
 	a->tracepoint = more;
+	if (t->raw) {
+		fd = bpf_raw_tracepoint_open(strchr(t->name, '/') + 1, bpf_program__fd(p));
+		if (fd < 0)
+			return -errno;
+		a->tracepoint[a->ntracepoints++] = fd;
+		return 0;
+	}
 	attr.config = (__u64)id;
 	/* The program belongs to the tracepoint, not to this event's CPU: it runs on all of them. */
 	fd = perf_event_open(&attr, -1, 0);
@@ -561,6 +575,36 @@ int rec_attach_drain(struct rec_attach *a, struct rec_merge *m)
 	a->drain_error = 0;
 	ret = ring_buffer__consume(a->rings);
 	return ret < 0 ? ret : a->drain_error;
+}
+
+void rec_attach_take_runs(struct rec_attach *a, struct rec_merge *m)
+{
+	for (unsigned int cpu = 0; cpu < a->cpus; cpu++) {
+		struct rec_cache_run *run = &a->bpf->bss->cache_runs[cpu];
+		struct rec_event_cache e = {
+			.h = {.end = run->last, .word = run->kind},
+			.ino = run->ino,
+			.index = run->index,
+			.dev = run->dev,
+			.order = run->order,
+			.pages = run->pages,
+		};
+
+		if (run->last - run->first < REC_DUR_MICROSECONDS)
+			e.h.dur = (uint32_t)(run->last - run->first);
+		if (run->pages)
+			rec_merge_push(m, a->cpus + cpu, &e, sizeof(e));
+		run->pages = 0;
+	}
+}
+
+uint64_t rec_attach_folios(const struct rec_attach *a)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int cpu = 0; cpu < REC_MAX_CPUS; cpu++)
+		sum += a->bpf->bss->cache_runs[cpu].folios;
+	return sum;
 }
 
 uint64_t rec_attach_received(const struct rec_attach *a)

@@ -60,8 +60,12 @@ void rec_attach_stop(struct rec_attach *a);
 /* Watch the page cache of this file from now on. */
 void rec_attach_watch(struct rec_attach *a, uint32_t dev, uint64_t ino);
 
-/* Moves all events that are in the rings into M, sources 0 .. cpus - 1. 0 or -errno. */
+/* Moves all events that are in the rings into M, sources 0 .. 2 * cpus - 1. 0 or -errno. */
 int rec_attach_drain(struct rec_attach *a, struct rec_merge *m);
+/* After rec_attach_stop(): the runs of the page cache that have not ended. */
+void rec_attach_take_runs(struct rec_attach *a, struct rec_merge *m);
+/* Folios added to and dropped from the page cache. */
+uint64_t rec_attach_folios(const struct rec_attach *a);
 /* Events that the last rec_attach_drain() calls brought, over all. */
 uint64_t rec_attach_received(const struct rec_attach *a);
 

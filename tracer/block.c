@@ -348,17 +348,53 @@ static void bio_done(struct rec_world *w, struct device *d, const struct rec_eve
 
 /* ---- requests ---- */
 
-/* Takes the bios out that the request is made of: who waited longest, and who came first. */
-static void take_bios(struct rec_block *b, struct request *rq)
+static struct request *rq_find(struct rec_block *b, uint64_t dev, uint64_t sector)
 {
-	uint64_t at = rq->at.sector, end = at + rq->sectors;
-	struct bio *bio;
+	struct position at = {.sector = sector, .dev = dev};
+	struct request *rq;
 
-	while (at < end && (bio = bio_find(b, rq->at.dev, at))) {
-		if (!rq->queued || bio->when < rq->queued)
-			rq->queued = bio->when;
-		if (rq->stream == REC_NO_STREAM)
-			rq->stream = bio->stream;
+	HASH_FIND(hh, b->requests, &at, sizeof(at), rq);
+	return rq;
+}
+
+static void rq_remove(struct rec_block *b, struct request *rq)
+{
+	HASH_DEL(b->requests, rq);
+	free(rq);
+}
+
+/* Who waited longest and who came first is what counts of what a request is made of. */
+static void rq_inherit(struct request *rq, uint64_t queued, uint32_t stream)
+{
+	if (queued && (!rq->queued || queued < rq->queued))
+		rq->queued = queued;
+	if (rq->stream == REC_NO_STREAM)
+		rq->stream = stream;
+}
+
+/*
+ * Takes out what the request is made of from sector AT on: bios, and requests that the device had sent
+ * back, which were then merged with their neighbours.
+ */
+static void take_parts(struct rec_world *w, struct request *rq, uint64_t at)
+{
+	struct rec_block *b = w->block;
+	uint64_t end = rq->at.sector + rq->sectors;
+
+	while (at < end) {
+		struct bio *bio = bio_find(b, rq->at.dev, at);
+		struct request *other = bio ? NULL : rq_find(b, rq->at.dev, at);
+
+		if (other && other->at.sector + other->sectors <= end && other->sectors) {
+			rq_inherit(rq, other->queued, other->stream);
+			at += other->sectors;
+			rq_remove(b, other);
+			w->totals.io_requeued++;
+			continue;
+		}
+		if (!bio)
+			break;
+		rq_inherit(rq, bio->when, bio->stream);
 		at = bio->end;
 		if (bio->end <= end) {
 			bio_remove(b, bio);
@@ -371,22 +407,52 @@ static void take_bios(struct rec_block *b, struct request *rq)
 	}
 }
 
+/* Its completion was not seen, or the recording has ended before. */
+static void rq_lost(struct rec_world *w, struct request *rq)
+{
+	struct device *d = device_get(w, (uint32_t)rq->at.dev);
+	struct io io;
+
+	if (d) {
+		device_define(w, d, false, NULL, NULL);
+		io = (struct io){
+			.device = d,
+			.sector = rq->at.sector,
+			.bytes = (uint64_t)rq->sectors * 512,
+			.rwbs = rq->rwbs,
+			.issued = rq->issued,
+			.queued = rq->queued,
+			.done = rq->issued,
+			.stream = rq->stream,
+			.flags = FLT_BF_UNFINISHED,
+		};
+		add_record(w, &io);
+		w->totals.io_unfinished++;
+	}
+	rq_remove(w->block, rq);
+}
+
 static void rq_issued(struct rec_world *w, struct device *d, const struct rec_event_block *e)
 {
 	struct rec_block *b = w->block;
+	struct request *rq = rq_find(b, d->disk, e->sector);
 	struct position at = {.sector = e->sector, .dev = d->disk};
 	struct rec_thread *t;
-	struct request *rq;
+	struct bio *bio;
 
-	HASH_FIND(hh, b->requests, &at, sizeof(at), rq);
-	if (rq && rq->sectors == e->sectors) {
-		/* put back into the queue and issued again; the first time counts */
-		w->totals.io_requeued++;
-		return;
+	HASH_FIND(hh, b->bios, &at, sizeof(at), bio);
+	if (rq && bio) { /* somebody wants the same sectors anew: what was there has ended */
+		rq_lost(w, rq);
+		rq = NULL;
 	}
 	if (rq) {
-		HASH_DEL(b->requests, rq);
-		free(rq);
+		/* sent back by the device and issued again, maybe with more: the first time counts */
+		uint64_t end = e->sector + rq->sectors;
+
+		w->totals.io_requeued++;
+		rq->sectors = e->sectors;
+		take_parts(w, rq, end);
+		return;
 	}
 	rq = calloc(1, sizeof(*rq));
 	if (!rq)
@@ -396,7 +462,7 @@ static void rq_issued(struct rec_world *w, struct device *d, const struct rec_ev
 	rq->issued = e->h.end;
 	rq->rwbs = e->rwbs;
 	rq->stream = REC_NO_STREAM;
-	take_bios(b, rq);
+	take_parts(w, rq, e->sector);
 	if (!rq->queued) {
 		t = rec_thread_find(w, (pid_t)e->h.tid);
 		rq->stream = t ? rec_thread_stream(w, t, e->h.end) : REC_NO_STREAM;
@@ -407,13 +473,13 @@ static void rq_issued(struct rec_world *w, struct device *d, const struct rec_ev
 static void rq_done(struct rec_world *w, struct device *d, const struct rec_event_block *e)
 {
 	struct rec_block *b = w->block;
-	struct position at = {.sector = e->sector, .dev = d->disk};
-	struct request *rq;
+	struct request *rq = rq_find(b, d->disk, e->sector);
 	struct io io;
 
-	HASH_FIND(hh, b->requests, &at, sizeof(at), rq);
-	if (!rq)
+	if (!rq) { /* issued before the recording began */
+		w->totals.io_unissued++;
 		return;
+	}
 	device_define(w, d, false, NULL, NULL);
 	io = (struct io){
 		.device = d,
@@ -428,6 +494,7 @@ static void rq_done(struct rec_world *w, struct device *d, const struct rec_even
 	add_record(w, &io);
 	HASH_DEL(b->requests, rq);
 	if (e->sectors && e->sectors < rq->sectors) { /* a part of it */
+		w->totals.io_parts++;
 		rq->at.sector += e->sectors;
 		rq->sectors -= e->sectors;
 		HASH_ADD(hh, b->requests, at, sizeof(rq->at), rq);
@@ -461,32 +528,12 @@ void rec_block_event(struct rec_world *w, const struct rec_event_block *e, uint3
 	}
 }
 
-void rec_block_finish(struct rec_world *w, uint64_t end)
+void rec_block_finish(struct rec_world *w)
 {
 	struct request *rq, *next;
 
-	(void)end;
-	HASH_ITER(hh, w->block->requests, rq, next) {
-		struct device *d = device_get(w, (uint32_t)rq->at.dev);
-		struct io io;
-
-		if (!d)
-			continue;
-		device_define(w, d, false, NULL, NULL);
-		io = (struct io){
-			.device = d,
-			.sector = rq->at.sector,
-			.bytes = (uint64_t)rq->sectors * 512,
-			.rwbs = rq->rwbs,
-			.issued = rq->issued,
-			.queued = rq->queued,
-			.done = rq->issued,
-			.stream = rq->stream,
-			.flags = FLT_BF_UNFINISHED,
-		};
-		add_record(w, &io);
-		w->totals.io_unfinished++;
-	}
+	HASH_ITER(hh, w->block->requests, rq, next)
+		rq_lost(w, rq);
 }
 
 void rec_block_free(struct rec_world *w)
@@ -500,10 +547,8 @@ void rec_block_free(struct rec_world *w)
 		return;
 	HASH_ITER(hh, b->bios, bio, next_bio)
 		bio_remove(b, bio);
-	HASH_ITER(hh, b->requests, rq, next_rq) {
-		HASH_DEL(b->requests, rq);
-		free(rq);
-	}
+	HASH_ITER(hh, b->requests, rq, next_rq)
+		rq_remove(b, rq);
 	HASH_ITER(hh, b->devices, d, next_d) {
 		HASH_DEL(b->devices, d);
 		free(d);

@@ -174,31 +174,45 @@ static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t in
 	return f;
 }
 
+static struct rec_file_name *name_get(struct rec_world *w, uint32_t dev, uint64_t ino)
+{
+	struct rec_file_name *n, want = {.key = {.ino = ino, .dev = dev}};
+
+	HASH_FIND(hh, w->files, &want.key, sizeof(want.key), n);
+	if (n)
+		return n;
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return NULL;
+	n->key = want.key;
+	HASH_ADD(hh, w->files, key, sizeof(n->key), n);
+	return n;
+}
+
+void rec_file_hint(struct rec_world *w, uint32_t dev, uint64_t ino, const char *path)
+{
+	struct rec_file_name *n = name_get(w, dev, ino);
+
+	if (n && !n->path && !n->file)
+		n->path = strdup(path);
+}
+
 void rec_file_alias(struct rec_world *w, struct rec_file *f, uint32_t dev, uint64_t ino)
 {
-	struct rec_file_name *n = calloc(1, sizeof(*n));
+	struct rec_file_name *n = name_get(w, dev, ino);
 
-	if (!n)
-		return;
-	n->key.dev = dev;
-	n->key.ino = ino;
-	n->file = f;
-	HASH_ADD(hh, w->files, key, sizeof(n->key), n);
+	if (n && !n->file)
+		n->file = f;
 }
 
 struct rec_file *rec_file_get(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid, int fd,
 			      const char *path)
 {
-	struct rec_file_name *n, want = {.key = {.ino = ino, .dev = dev}};
-	struct rec_file *f;
+	struct rec_file_name *n = name_get(w, dev, ino);
 
-	HASH_FIND(hh, w->files, &want.key, sizeof(want.key), n);
-	if (n)
-		return n->file;
-	f = make_file(w, dev, ino, pid, fd, path);
-	if (f)
-		rec_file_alias(w, f, dev, ino);
-	return f;
+	if (n && !n->file)
+		n->file = make_file(w, dev, ino, pid, fd, path ? path : n->path);
+	return n ? n->file : NULL;
 }
 
 void rec_files_free(struct rec_world *w)
@@ -207,6 +221,7 @@ void rec_files_free(struct rec_world *w)
 
 	HASH_ITER(hh, w->files, n, next) {
 		HASH_DEL(w->files, n);
+		free(n->path);
 		free(n);
 	}
 	for (uint64_t i = 0; i < w->next_file; i++) {

@@ -101,12 +101,25 @@ struct rec_event_block {
 	__u32 sectors;
 };
 
+/* A run of neighbouring folios of one order; h.dur is the time from the first to the last. */
 struct rec_event_cache {
 	struct rec_event h;
 	__u64 ino;
 	__u64 index; /* in pages */
 	__u32 dev;
 	__u32 order; /* all ones: not told */
+	__u64 pages;
+};
+
+#define REC_CACHE_RUN_NS 2000000ull /* a run ends with the first folio that comes later */
+
+/* The run that a CPU is at. */
+struct rec_cache_run {
+	__u64 first, last;
+	__u64 ino, index;
+	__u64 pages; /* 0: none */
+	__u64 folios; /* over all runs */
+	__u32 dev, order, kind, pad;
 };
 
 /* Numbers that both sides keep per CPU. */
@@ -126,7 +139,6 @@ enum rec_counter {
 	REC_C_BARRIER,
 	REC_C_RQ_ISSUE,
 	REC_C_RQ_DONE,
-	REC_C_CACHE,
 	REC_C_SYSCALL,
 	REC_C_COUNT,
 };

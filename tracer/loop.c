@@ -34,8 +34,12 @@ static void on_mapping(void *arg, const struct rec_event_mapping *m)
 
 	/* with -p the log is of the whole machine */
 	HASH_FIND_INT(s->world.processes, &m->pid, p);
-	if (p || s->launched)
-		rec_probes_mapping(s->probes, m);
+	if (!p && !s->launched)
+		return;
+	/* known before its turn comes: what is read first and mapped then has a name from the start */
+	if (m->ino)
+		rec_file_hint(&s->world, m->dev, m->ino, m->path);
+	rec_probes_mapping(s->probes, m);
 }
 
 void rec_session_drain(struct rec_session *s, uint64_t until)
@@ -238,9 +242,10 @@ int rec_session_run(struct rec_session *s)
 	sample(s);
 	wait_for_io(s);
 	rec_attach_stop(s->attach);
+	rec_attach_drain(s->attach, s->merge);
+	rec_attach_take_runs(s->attach, s->merge);
 	rec_session_drain(s, UINT64_MAX);
-	rec_session_drain(s, UINT64_MAX);
-	rec_world_finish(&s->world, host_now_ns());
+	rec_world_finish(&s->world);
 	rec_live_clear();
 out:
 	close(l.signals);

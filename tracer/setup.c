@@ -160,6 +160,23 @@ static int check_output(const struct rec_session *s)
 	return 0;
 }
 
+/* The command's arguments may name files that it closes before we can look. */
+static void name_arguments(struct rec_session *s)
+{
+	struct stat st;
+
+	for (int i = 1; s->opt.command && i < s->opt.nargs; i++) {
+		const char *arg = file_of_argument(s->opt.command[i], &st);
+		char *path = arg ? realpath(arg, NULL) : NULL;
+
+		if (path)
+			rec_file_hint(&s->world,
+				      (uint32_t)(major(st.st_dev) << 20 | (minor(st.st_dev) & 0xfffff)),
+				      st.st_ino, path);
+		free(path);
+	}
+}
+
 static void watch(void *arg, uint32_t dev, uint64_t ino)
 {
 	rec_attach_watch(arg, dev, ino);
@@ -179,6 +196,7 @@ static int open_world(struct rec_session *s)
 	s->world.output_ino = output_ino;
 	s->world.watch = watch;
 	s->world.watch_arg = s->attach;
+	name_arguments(s);
 	return 0;
 }
 
@@ -272,8 +290,8 @@ static int load_programs(struct rec_session *s)
 
 	if (ret)
 		return fail(&err, ret);
-	/* two sources for each CPU: our ring and perf's */
-	ret = rec_merge_open(&s->merge, 2 * rec_attach_cpus(s->attach));
+	/* for each CPU our ring, the page cache's runs in it, and perf's ring */
+	ret = rec_merge_open(&s->merge, 3 * rec_attach_cpus(s->attach));
 	if (ret) {
 		rec_say("out of memory");
 		return ret;
@@ -301,7 +319,7 @@ static int attach_kernel(struct rec_session *s)
 	struct host_err err = {""};
 	int ret;
 
-	ret = rec_tasklog_open(&s->log, s->launched ? s->pid : -1, cpus, cpus, &err);
+	ret = rec_tasklog_open(&s->log, s->launched ? s->pid : -1, cpus, 2 * cpus, &err);
 	if (!ret)
 		ret = rec_attach_tracepoints(s->attach, &err);
 	if (!ret && s->launched)

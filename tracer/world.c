@@ -83,9 +83,9 @@ static void on_cache(struct rec_world *w, const struct rec_event_cache *e, uint3
 	r.f[FLT_CACHE_OP] = kind == REC_EV_CACHE_ADD ? 1 : 2;
 	r.f[FLT_CACHE_FILE] = f->id;
 	r.f[FLT_CACHE_OFFSET] = e->index * w->page_size;
-	r.f[FLT_CACHE_LENGTH] = (uint64_t)w->page_size << (e->order == ~0u ? 0 : e->order & 31);
+	r.f[FLT_CACHE_LENGTH] = e->pages * w->page_size;
 	r.f[FLT_CACHE_ORDER] = e->order == ~0u ? FLT_NONE : e->order;
-	rec_sink_time(w->sink, &r, e->h.end, 0);
+	rec_sink_time(w->sink, &r, e->h.end, rec_event_duration(&e->h));
 	rec_sink_add(w->sink, &r);
 	w->totals.cache++;
 }
@@ -149,7 +149,7 @@ void rec_world_event(void *arg, const struct rec_event *e)
 	}
 }
 
-void rec_world_finish(struct rec_world *w, uint64_t end)
+void rec_world_finish(struct rec_world *w)
 {
-	rec_block_finish(w, end);
+	rec_block_finish(w);
 }

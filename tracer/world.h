@@ -35,7 +35,8 @@ struct rec_file_name {
 		uint64_t ino;
 		uint64_t dev;
 	} key;
-	struct rec_file *file;
+	struct rec_file *file; /* NULL: not met yet */
+	char *path;	       /* may be NULL */
 	UT_hash_handle hh;
 };
 
@@ -96,7 +97,12 @@ struct rec_totals {
 	uint64_t faults, major, blocked, unresolved;
 	uint64_t barriers, reads, hints, regions, cache;
 	uint64_t evaluations, decodes, batch_tokens; /* marks; those of one token; tokens in larger ones */
-	uint64_t io_read_bytes, io_foreign_read_bytes, io_requests, io_unfinished, io_requeued;
+	uint64_t io_read_bytes, io_foreign_read_bytes;
+	uint64_t io_requests;	/* block records, without those of bios */
+	uint64_t io_unfinished; /* of them without a completion */
+	uint64_t io_parts;	/* of them completions of a part */
+	uint64_t io_requeued;	/* issues that were not the first one of a request */
+	uint64_t io_unissued;	/* completions of what was issued before the recording */
 	uint64_t scans;
 };
 
@@ -129,8 +135,8 @@ void rec_world_close(struct rec_world *w);
 
 /* Takes the next event, in the order of their ends. ARG is the world. */
 void rec_world_event(void *arg, const struct rec_event *event);
-/* After the last event: what has not ended. END on CLOCK_MONOTONIC. */
-void rec_world_finish(struct rec_world *w, uint64_t end);
+/* After the last event: what has not ended. */
+void rec_world_finish(struct rec_world *w);
 
 /* ---- inside the room ---- */
 
@@ -154,6 +160,8 @@ void rec_people_free(struct rec_world *w);
 /* files.c */
 struct rec_file *rec_file_get(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid, int fd,
 			      const char *path);
+/* How that file is called, should it be met. */
+void rec_file_hint(struct rec_world *w, uint32_t dev, uint64_t ino, const char *path);
 void rec_file_alias(struct rec_world *w, struct rec_file *f, uint32_t dev, uint64_t ino);
 void rec_files_free(struct rec_world *w);
 
@@ -176,7 +184,7 @@ void rec_calls_free(struct rec_world *w);
 /* block.c */
 int rec_block_open(struct rec_world *w);
 void rec_block_event(struct rec_world *w, const struct rec_event_block *e, uint32_t kind);
-void rec_block_finish(struct rec_world *w, uint64_t end);
+void rec_block_finish(struct rec_world *w);
 void rec_block_model(struct rec_world *w, const struct rec_file *f);
 void rec_block_free(struct rec_world *w);
 
