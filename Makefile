@@ -213,7 +213,7 @@ $(CLI): $(CLI_OBJ) $(TRACER_OBJ) $(ANALYSIS_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUIL
 $(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)/engine.map \
 	   $(BUILD)/sources
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,-z,lazy \
+	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -shared -Wl,-z,lazy -Wl,-z,nodelete \
 		-Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter %.o %.a,$^) $(TRACES_LIBS) \
 		-lpthread -lm
 

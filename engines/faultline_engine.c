@@ -294,19 +294,34 @@ static int setup_job(struct thread_data *td, struct host_err *err)
 	return 0;
 }
 
+#define NO_SERIALIZE \
+	"create_serialize=0: everything has to be checked before the first job starts; leave it out"
+
+/* Jobs of a group are refused for the same reason: it is told once. */
+static void refuse(const char *text)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static char last[HOST_ERR_MAX];
+
+	pthread_mutex_lock(&lock);
+	if (text[0] && strcmp(last, text)) {
+		snprintf(last, sizeof(last), "%s", text);
+		log_err("faultline: %s\n", text);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 static int fio_faultline_setup(struct thread_data *td)
 {
 	struct host_err err = {""};
 
 	if (td->pid || !td->o.create_serialize) {
-		log_err("faultline: create_serialize=0: everything has to be checked before the first job starts; "
-			"leave it out\n");
+		refuse(NO_SERIALIZE);
 		return 1;
 	}
 	if (!setup_job(td, &err))
 		return 0;
-	if (err.text[0])
-		log_err("faultline: %s\n", err.text);
+	refuse(err.text);
 	return 1;
 }
 
@@ -363,8 +378,7 @@ static int fio_faultline_init(struct thread_data *td)
 	if (td->o.create_only)
 		return 0;
 	if (!j) {
-		log_err("faultline: create_serialize=0: everything has to be checked before the first job starts; "
-			"leave it out\n");
+		refuse(NO_SERIALIZE);
 		return 1;
 	}
 	j->ask = ask;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engines/barriers.h"
 #include "engines/decoder.h"
@@ -259,6 +260,10 @@ static int start(struct eng_group *g, struct host_err *err)
 {
 	struct stat st;
 	int ret = claim_process(g, err);
+
+	/* The result of an earlier run must not be taken for this one's. */
+	if (!ret && g->result_path)
+		unlink(g->result_path);
 
 	for (uint32_t i = 0; i < g->files && !ret; i++)
 		ret = eng_file_map(&g->file[i], err);

@@ -325,11 +325,28 @@ static int name_result(struct eng_group *g, const struct eng_request *rq)
 	return n < 0 ? -ENOMEM : 0;
 }
 
+/* fio frees a job's options when that job ends, the others may still run. */
+static int keep_settings(struct eng_group *g, const struct eng_settings *set)
+{
+	const char *from[] = {set->trace, set->tokens, set->phases, set->result};
+	const char **to[] = {&g->set.trace, &g->set.tokens, &g->set.phases, &g->set.result};
+
+	g->set = *set;
+	for (int i = 0; i < ENG_KEPT; i++) {
+		g->kept[i] = from[i] ? strdup(from[i]) : NULL;
+		if (from[i] && !g->kept[i])
+			return -ENOMEM;
+		*to[i] = g->kept[i];
+	}
+	return 0;
+}
+
 int eng_plan_group(struct eng_group *g, const struct eng_request *rq, struct host_err *err)
 {
-	int ret;
+	int ret = keep_settings(g, &rq->set);
 
-	g->set = rq->set;
+	if (ret)
+		return ret;
 	g->loops = rq->loops ? rq->loops : 1;
 	g->invalidate = rq->invalidate;
 	g->inert = rq->create_only;
@@ -384,6 +401,8 @@ void eng_plan_group_free(struct eng_group *g)
 		free(g->file[i].path);
 	}
 	free(g->file);
+	for (int i = 0; i < ENG_KEPT; i++)
+		free(g->kept[i]);
 	eng_selection_free(&g->sel);
 	flt_plan_close(g->plan);
 	flt_close(g->trace);

@@ -29,6 +29,7 @@
 #define ENG_RING_OPS        2048 /* ops read ahead for each lane; a power of two */
 #define ENG_MAX_FILES       256
 #define ENG_MAX_LANES       1024
+#define ENG_KEPT            4
 #define ENG_MAX_EVALUATIONS 65536 /* of which times are kept */
 
 /* ---- what a lane does ---------------------------------------------------- */
@@ -246,6 +247,7 @@ struct eng_group {
 	struct eng_group *next;
 	char *key;
 	char first_name[64];     /* of its first job */
+	char *kept[ENG_KEPT];    /* strings of the settings */
 	struct eng_settings set; /* what is the same for all its jobs */
 	uint64_t loops;          /* passes; UINT64_MAX: until the runtime is over */
 	bool invalidate;         /* evict first */

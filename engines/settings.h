@@ -23,7 +23,7 @@ enum eng_hints {
 
 #define ENG_FOOTPRINT_RECORDED UINT64_MAX
 
-/* What a user asked for. Strings are borrowed from fio's option memory, which outlives the group. */
+/* What a user asked for. Strings are borrowed. */
 struct eng_settings {
 	const char *trace;
 	enum eng_streams streams;
