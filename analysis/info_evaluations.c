@@ -47,39 +47,55 @@ static void figures(const struct ana_scan *s, size_t i, uint64_t f[FIGURES])
 	}
 }
 
-static const char *const headings[FIGURES] = {
-	"time s",    "major",    "minor",   "blocked",     "in faults s",
-	"waiting s", "read MiB", "windows", "touched MiB", "compute s",
-};
-
-static void add_heading(struct ana_table *t)
+/* Times of all rows are in one unit: that of the longest evaluation. */
+static struct ana_unit time_unit(const struct ana_scan *s)
 {
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < s->evaluations.count; i++) {
+		const struct ana_evaluation_span *span = &s->evaluations.span[i];
+
+		if (span->end - span->start > longest)
+			longest = span->end - span->start;
+	}
+	return ana_unit_for(longest);
+}
+
+static void add_heading(struct ana_table *t, struct ana_unit unit)
+{
+	static const char *const heading[FIGURES] = {
+		"time %s",    "major",    "minor",   "blocked",     "in faults %s",
+		"waiting %s", "read MiB", "windows", "touched MiB", "compute %s",
+	};
+
 	for (int i = 0; i < FIGURES; i++)
-		ana_table_cell(t, "%s", headings[i]);
+		ana_table_cell(t, heading[i], unit.name);
 }
 
 /* What the trace cannot know stays empty, and a column without anything vanishes. */
-static void add_figures(struct ana_table *t, const struct ana_scan *s, const uint64_t f[FIGURES])
+static void add_figures(struct ana_table *t, const struct ana_scan *s, const uint64_t f[FIGURES],
+			struct ana_unit unit)
 {
 	bool recorded = s->kind[FLT_FAULT], blocks = s->kind[FLT_BLOCK];
 	bool barriers = s->kind[FLT_BARRIER], planned = s->evaluations.planned;
 	char a[ANA_TEXT];
 
-	ana_table_cell(t, "%s", f[F_TIME] ? ana_seconds(a, f[F_TIME]) : "");
+	ana_table_cell(t, "%s", f[F_TIME] ? ana_in_unit(a, f[F_TIME], unit) : "");
 	ana_table_cell(t, "%s", recorded ? ana_count(a, f[F_MAJOR]) : "");
 	ana_table_cell(t, "%s", recorded ? ana_count(a, f[F_MINOR]) : "");
 	ana_table_cell(t, "%s", recorded ? ana_count(a, f[F_BLOCKED]) : "");
-	ana_table_cell(t, "%s", recorded ? ana_seconds(a, f[F_FAULT_WAIT]) : "");
-	ana_table_cell(t, "%s", barriers ? ana_seconds(a, f[F_BARRIER_WAIT]) : "");
+	ana_table_cell(t, "%s", recorded ? ana_in_unit(a, f[F_FAULT_WAIT], unit) : "");
+	ana_table_cell(t, "%s", barriers ? ana_in_unit(a, f[F_BARRIER_WAIT], unit) : "");
 	ana_table_cell(t, "%s", blocks ? ana_mib(a, f[F_READ]) : "");
 	ana_table_cell(t, "%s", planned ? ana_count(a, f[F_WINDOWS]) : "");
 	ana_table_cell(t, "%s", planned ? ana_mib(a, f[F_TOUCHED]) : "");
-	ana_table_cell(t, "%s", planned ? ana_seconds(a, f[F_COMPUTE]) : "");
+	ana_table_cell(t, "%s", planned ? ana_in_unit(a, f[F_COMPUTE], unit) : "");
 }
 
 static void print_list(const struct ana_scan *s)
 {
 	struct ana_table *t = ana_table_new("rlrrrrrrrrrrrr");
+	struct ana_unit unit = time_unit(s);
 	uint64_t f[FIGURES];
 	char a[ANA_TEXT];
 
@@ -87,7 +103,7 @@ static void print_list(const struct ana_scan *s)
 	ana_table_cell(t, "phase");
 	ana_table_cell(t, "tokens");
 	ana_table_cell(t, "from s");
-	add_heading(t);
+	add_heading(t, unit);
 	for (size_t i = 0; i <= s->evaluations.count; i++) {
 		const struct ana_evaluation_span *span = &s->evaluations.span[i];
 
@@ -106,7 +122,7 @@ static void print_list(const struct ana_scan *s)
 				       span->tokens == FLT_NONE ? "" : ana_count(a, span->tokens));
 			ana_table_cell(t, "%s", ana_seconds(a, span->start));
 		}
-		add_figures(t, s, f);
+		add_figures(t, s, f, unit);
 	}
 	printf("\nEvaluations\n");
 	ana_table_print(t, stdout, ANA_PLAIN, 2);
@@ -141,7 +157,7 @@ static uint64_t quantile(const uint64_t *v, size_t n, double q)
 }
 
 static void add_class(struct ana_table *t, const struct ana_scan *s, uint64_t mark_class,
-		      uint64_t *v)
+		      uint64_t *v, struct ana_unit unit)
 {
 	static const struct {
 		const char *name;
@@ -162,7 +178,7 @@ static void add_class(struct ana_table *t, const struct ana_scan *s, uint64_t ma
 			gather(s, mark_class, i, v);
 			f[i] = quantile(v, n, row[k].q);
 		}
-		add_figures(t, s, f);
+		add_figures(t, s, f, unit);
 	}
 }
 
@@ -171,14 +187,15 @@ static int print_classes(const struct ana_scan *s)
 	static const uint64_t order[] = {FLT_MC_LOAD, FLT_MC_WARMUP, FLT_MC_PROMPT,
 					 FLT_MC_EVALUATION, FLT_MC_DECODE};
 	struct ana_table *t = ana_table_new("lrlrrrrrrrrrr");
+	struct ana_unit unit = time_unit(s);
 	uint64_t *v = calloc(s->evaluations.count + 1, sizeof(*v));
 
 	ana_table_cell(t, "phase");
 	ana_table_cell(t, "times");
 	ana_table_cell(t, "%s", "");
-	add_heading(t);
+	add_heading(t, unit);
 	for (size_t i = 0; v && i < sizeof(order) / sizeof(order[0]); i++)
-		add_class(t, s, order[i], v);
+		add_class(t, s, order[i], v, unit);
 	free(v);
 	printf("\nEvaluations by phase\n");
 	return ana_table_print(t, stdout, ANA_PLAIN, 2);

@@ -225,8 +225,9 @@ const char *ana_info_complete(const struct ana_info *info, char *buf, size_t len
 	if (lost || !ana_true(trailer, "lossy"))
 		add(buf, len, ", %s lost", lost ? ana_count(a, lost) : "nothing");
 	if (ana_true(trailer, "lossy"))
-		add(buf, len, lost ? ": record again with larger rings (--ring) or less load"
-				   : ": what is missing is not known; record again on a quiet machine");
+		add(buf, len,
+		    lost ? ": record again with larger rings (--ring) or less load"
+			 : ": what is missing is not known; record again on a quiet machine");
 	return buf;
 }
 

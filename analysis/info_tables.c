@@ -184,7 +184,24 @@ out:
 	free(rank);
 }
 
-static void add_thread(struct ana_table *t, const struct ana_scan *s, size_t i, const char *label)
+/* Headings, NULL-terminated, with "%s" for the unit of time. */
+static const char *const thread_heading[] = {
+	"stream",  "thread",       "from s",   "to s",       "faults", "major",
+	"blocked", "in faults %s", "barriers", "waiting %s", NULL,
+};
+static const char *const lane_heading[] = {
+	"lane",          "role",     "threads",    "windows",        "touches",
+	"in touches %s", "barriers", "waiting %s", "own compute %s", NULL,
+};
+
+static void add_heading(struct ana_table *t, const char *const *heading, struct ana_unit unit)
+{
+	for (; *heading; heading++)
+		ana_table_cell(t, *heading, unit.name);
+}
+
+static void add_thread(struct ana_table *t, const struct ana_scan *s, size_t i, const char *label,
+		       struct ana_unit unit)
 {
 	const json_t *def = json_array_get(s->streams.defs, i);
 	const struct ana_stream_sum *sum = &s->stream[i];
@@ -197,9 +214,9 @@ static void add_thread(struct ana_table *t, const struct ana_scan *s, size_t i, 
 	ana_table_cell(t, "%s", ana_count(a, sum->faults.count));
 	ana_table_cell(t, "%s", ana_count(a, sum->faults.major));
 	ana_table_cell(t, "%s", ana_count(a, sum->faults.blocked));
-	ana_table_cell(t, "%s", ana_seconds(a, sum->faults.ns));
+	ana_table_cell(t, "%s", ana_in_unit(a, sum->faults.ns, unit));
 	ana_table_cell(t, "%s", sum->barriers ? ana_count(a, sum->barriers) : "");
-	ana_table_cell(t, "%s", sum->barriers ? ana_seconds(a, sum->barrier_ns) : "");
+	ana_table_cell(t, "%s", sum->barriers ? ana_in_unit(a, sum->barrier_ns, unit) : "");
 }
 
 static void print_threads(const struct ana_info *info)
@@ -208,6 +225,7 @@ static void print_threads(const struct ana_info *info)
 	struct rank *rank = calloc(s->streams.count + 1, sizeof(*rank));
 	char **label = ana_labels(s->r, ANA_V_STREAM, &s->streams);
 	struct ana_table *t = ana_table_new("rlrrrrrrrr");
+	struct ana_unit unit = ana_unit_for(s->last_ns);
 	size_t used = 0, shown;
 	char a[ANA_TEXT];
 
@@ -225,10 +243,9 @@ static void print_threads(const struct ana_info *info)
 	}
 	qsort(rank, used, sizeof(*rank), by_weight);
 	shown = info->all || used < SHORT_LIST ? used : SHORT_LIST;
-	ana_table_row(t, "stream", "thread", "from s", "to s", "faults", "major", "blocked",
-		      "in faults s", "barriers", "waiting s", NULL);
+	add_heading(t, thread_heading, unit);
 	for (size_t i = 0; i < shown; i++)
-		add_thread(t, s, rank[i].index, label[rank[i].index]);
+		add_thread(t, s, rank[i].index, label[rank[i].index], unit);
 	printf("\nThreads\n");
 	ana_table_print(t, stdout, ANA_PLAIN, 2);
 	if (shown < used)
@@ -242,14 +259,22 @@ static void print_lanes(const struct ana_info *info)
 {
 	const struct ana_scan *s = &info->scan;
 	size_t shown = info->all || s->lanes.count < 2 * SHORT_LIST ? s->lanes.count : SHORT_LIST;
+	uint64_t longest = 0;
+	struct ana_unit unit;
 	struct ana_table *t;
 	char a[ANA_TEXT];
 
 	if (!shown)
 		return;
+	for (size_t i = 0; i < s->lanes.count; i++) {
+		const struct ana_lane_sum *l = &s->lane[i];
+		uint64_t sum = l->wait_ns + l->barrier_ns + l->compute_ns;
+
+		longest = sum > longest ? sum : longest;
+	}
 	t = ana_table_new("rlrrrrrrr");
-	ana_table_row(t, "lane", "role", "threads", "windows", "touches", "waiting for them s",
-		      "barriers", "waiting s", "own compute s", NULL);
+	unit = ana_unit_for(longest);
+	add_heading(t, lane_heading, unit);
 	for (size_t i = 0; i < shown; i++) {
 		const json_t *def = json_array_get(s->lanes.defs, i);
 		const struct ana_lane_sum *l = &s->lane[i];
@@ -259,10 +284,10 @@ static void print_lanes(const struct ana_info *info)
 		ana_table_cell(t, "%zu", json_array_size(json_object_get(def, "streams")));
 		ana_table_cell(t, "%s", ana_count(a, l->windows + l->reads));
 		ana_table_cell(t, "%s", ana_bytes(a, l->window_bytes));
-		ana_table_cell(t, "%s", ana_seconds(a, l->wait_ns));
+		ana_table_cell(t, "%s", ana_in_unit(a, l->wait_ns, unit));
 		ana_table_cell(t, "%s", ana_count(a, l->barriers));
-		ana_table_cell(t, "%s", ana_seconds(a, l->barrier_ns));
-		ana_table_cell(t, "%s", ana_seconds(a, l->compute_ns));
+		ana_table_cell(t, "%s", ana_in_unit(a, l->barrier_ns, unit));
+		ana_table_cell(t, "%s", ana_in_unit(a, l->compute_ns, unit));
 	}
 	printf("\nLanes of the program\n");
 	ana_table_print(t, stdout, ANA_PLAIN, 2);

@@ -201,7 +201,7 @@ static bool has_tokens(const struct ana_result *res, size_t n)
 }
 
 static void print_row(struct ana_table *t, const struct ana_result *res, size_t n,
-		      const struct ana_result_row *row)
+		      const struct ana_result_row *row, const char *title)
 {
 	char text[MAX_RESULTS][256] = {{0}};
 	bool known = false;
@@ -212,7 +212,7 @@ static void print_row(struct ana_table *t, const struct ana_result *res, size_t 
 	}
 	if (!known)
 		return;
-	ana_table_cell(t, "%s", row->title);
+	ana_table_cell(t, "%s", title);
 	for (size_t i = 0; i < n; i++)
 		ana_table_cell(t, "%s", *text[i] ? text[i] : "-");
 }
@@ -229,11 +229,12 @@ static int print_figures(const struct ana_result *res, size_t n, enum ana_style 
 	for (size_t i = 0; i < n; i++)
 		ana_table_cell(t, "%s", res[i].name);
 	for (const struct ana_result_row *row = ana_result_rows; row->title; row++) {
-		if (tokens && !strcmp(row->title, "evaluations/s"))
-			continue;
-		if (row->text)
-			print_row(t, res, n, row);
-		else if (style == ANA_PLAIN)
+		const char *title =
+			tokens || !row->title_evaluations ? row->title : row->title_evaluations;
+
+		if (row->text && *title)
+			print_row(t, res, n, row, title);
+		else if (!row->text && style == ANA_PLAIN)
 			ana_table_row(t, "", NULL);
 	}
 	return ana_table_print(t, stdout, style, 0);
@@ -273,7 +274,7 @@ static void print_devices(const struct ana_result *res, enum ana_style style)
 /* What one has to know before believing the figures. */
 static void print_warnings(const struct ana_result *res, bool named)
 {
-	const json_t *warning, *trace = json_object_get(res->doc, "trace");
+	const json_t *warning;
 	const json_t *why = json_object_get(res->doc, "incomplete");
 	char name[160], text[1024];
 	size_t i;
@@ -291,18 +292,13 @@ static void print_warnings(const struct ana_result *res, bool named)
 		if (json_is_string(warning))
 			printf("! %s%s\n", name,
 			       ana_safe(text, sizeof(text), json_string_value(warning)));
-	if (json_is_false(json_object_get(trace, "predictive")))
-		printf("! %snot a prediction: %s\n", name,
-		       ana_safe(text, sizeof(text),
-				ana_text(trace, "why", "the trace is not meant for it")));
 }
 
 static bool has_warnings(const struct ana_result *res, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!ana_true(res[i].doc, "complete") ||
-		    json_array_size(json_object_get(res[i].doc, "warnings")) ||
-		    json_is_false(ana_at(res[i].doc, "trace.predictive")))
+		    json_array_size(json_object_get(res[i].doc, "warnings")))
 			return true;
 	return false;
 }

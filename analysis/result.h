@@ -22,11 +22,14 @@ int ana_result_load(const char *cmd, const char *path, struct ana_result *res);
 
 struct ana_result_row {
 	const char *title;
+	/* The same where some result does not know tokens, only evaluations; NULL: no other. An
+	 * empty title of a row with a value leaves the row out. */
+	const char *title_evaluations;
 	/* Writes the value into BUF ("" where it is not known). */
 	void (*text)(const json_t *doc, char *buf, size_t len);
 };
 
-/* Rows in the order of the table; a NULL title ends them, an empty one separates groups. */
+/* Rows in the order of the table; a NULL title ends them, a row without a value separates groups. */
 extern const struct ana_result_row ana_result_rows[];
 
 #endif

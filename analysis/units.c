@@ -76,12 +76,25 @@ const char *ana_span(char buf[ANA_TEXT], uint64_t ns)
 	return buf;
 }
 
+struct ana_unit ana_unit_for(uint64_t ns)
+{
+	if (ns < NS_PER_S)
+		return (struct ana_unit){"ms", NS_PER_MS};
+	return (struct ana_unit){"s", NS_PER_S};
+}
+
+const char *ana_in_unit(char buf[ANA_TEXT], uint64_t ns, struct ana_unit unit)
+{
+	uint64_t step = unit.ns / 1000;
+	uint64_t n = ns / step + (ns % step >= step / 2);
+
+	snprintf(buf, ANA_TEXT, "%" PRIu64 ".%03" PRIu64, n / 1000, n % 1000);
+	return buf;
+}
+
 const char *ana_seconds(char buf[ANA_TEXT], uint64_t ns)
 {
-	uint64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS >= NS_PER_MS / 2);
-
-	snprintf(buf, ANA_TEXT, "%" PRIu64 ".%03" PRIu64, ms / 1000, ms % 1000);
-	return buf;
+	return ana_in_unit(buf, ns, (struct ana_unit){"s", NS_PER_S});
 }
 
 const char *ana_rate(char buf[ANA_TEXT], uint64_t bytes, uint64_t ns)

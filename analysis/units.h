@@ -22,6 +22,17 @@ const char *ana_mib(char buf[ANA_TEXT], uint64_t bytes);
 const char *ana_span(char buf[ANA_TEXT], uint64_t ns);
 /* "12.345": seconds without the unit */
 const char *ana_seconds(char buf[ANA_TEXT], uint64_t ns);
+
+/* A unit for all times of a table, whose heading names it. */
+struct ana_unit {
+	const char *name; /* "s" or "ms" */
+	uint64_t ns;
+};
+
+/* The unit in which times of about so many ns read well with three decimals. */
+struct ana_unit ana_unit_for(uint64_t ns);
+/* "12.345" of that unit */
+const char *ana_in_unit(char buf[ANA_TEXT], uint64_t ns, struct ana_unit unit);
 /* "3.14 GiB/s" from bytes moved in NS; "-" if NS is 0 */
 const char *ana_rate(char buf[ANA_TEXT], uint64_t bytes, uint64_t ns);
 
