@@ -13,7 +13,7 @@ printf '#include "traces/a.h"\nint flt_a(void)\n{\n\treturn 1;\n}\n' >"$TMP/p/tr
 printf 'int flt_b(void);\nint flt_b(void)\n{\n\treturn 2;\n}\n' >"$TMP/p/traces/b.c"
 printf 'int host_c(void);\nint host_c(void)\n{\n\treturn 3;\n}\n' >"$TMP/p/host/c.c"
 build() {
-	env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory -C "$TMP/p" "$@" build/libfltrace.a build/libhost.a
+	env -u MAKEFLAGS -u MAKELEVEL -u CI -u WERROR make --no-print-directory -C "$TMP/p" "$@" build/libfltrace.a build/libhost.a
 }
 
 run build
