@@ -15,16 +15,20 @@
 
 struct prepare_options {
 	const char *trace, *out;
-	bool program_only, json;
+	bool program_only, private, json;
 	uint64_t fault_around, max_lanes;
 };
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0, "The new trace; it must not exist", 0},
 	{"program-only", 'p', NULL, 0, "Leave the recording out: smaller, easier to share", 0},
+	{"private", 'P', NULL, 0,
+	 "Leave out what should not leave the house: names of people, hosts and folders, and the "
+	 "kernel's command line",
+	 0},
 	{"fault-around", 'a', "SIZE", 0,
 	 "Bytes that one fault maps (default: as recorded, else 64K)", 0},
-	{"max-lanes", 'm', "N", 0, "Fold further threads into others beyond N lanes", 0},
+	{"max-lanes", 'm', "N", 0, "Fold threads beyond N lanes into one that meets at no barrier", 0},
 	{"json", 'j', NULL, 0, "Print what was found as JSON", 0},
 	{0},
 };
@@ -36,6 +40,7 @@ static const char doc[] =
 	"EXAMPLES\n"
 	"  faultline prepare run.flt -o new.flt\n"
 	"  faultline prepare run.flt -o small.flt --program-only   to share: no recording inside\n"
+	"  faultline prepare run.flt -o open.flt --private         to share: no names, no folders\n"
 	"  faultline prepare run.flt -o new.flt -a 16K             another fault-around window\n";
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -48,6 +53,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'p':
 		o->program_only = true;
+		break;
+	case 'P':
+		o->private = true;
 		break;
 	case 'a':
 		if (host_size_parse(arg, &o->fault_around) || o->fault_around < 4096 ||
@@ -168,6 +176,7 @@ static int prepare(const char *cmd, const struct prepare_options *o)
 		.out = o->out,
 		.opt = {.fault_around = o->fault_around,
 			.program_only = o->program_only,
+			.private_copy = o->private,
 			.max_lanes = (uint32_t)o->max_lanes,
 			.progress = show_progress},
 	};

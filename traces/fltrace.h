@@ -402,7 +402,8 @@ int flt_repair(const char *in, const char *out, struct flt_verify_report *rep);
 struct flt_prepare_options {
 	uint64_t fault_around; /* bytes; 0 = header's, else 64 KiB */
 	bool program_only;     /* flt_prepare_copy(): leave the recording out */
-	uint32_t max_lanes;    /* 0 = 1024 */
+	bool private_copy;     /* ... and names of people, hosts and folders */
+	uint32_t max_lanes;    /* 0 = 1024; threads beyond share the helper lane; 1 may be -E2BIG */
 	void (*progress)(void *arg, uint64_t done, uint64_t total); /* records; may be NULL */
 	void *progress_arg;
 };

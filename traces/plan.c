@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The summary layer, for whoever plans a replay; and a copy with a new program. */
+/* The summary layer, for whoever plans a replay. */
 #include "reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MAX_EVALUATIONS (1u << 26)
 #define MAX_LANES       (1u << 20)
@@ -114,65 +113,4 @@ void flt_plan_close(struct flt_plan *p)
 		return;
 	free(p->evaluation);
 	free(p);
-}
-
-/* ---- a copy with a program derived anew ---- */
-
-/* Definitions that a program needs, or all but those of an old program. */
-static int define_again(struct flt_reader *r, struct flt_writer *w, bool program_only)
-{
-	struct def_sort *d, *next;
-	json_t *obj;
-	size_t i;
-	int ret;
-
-	HASH_ITER (hh, r->sorts, d, next) {
-		if (!strcmp(d->what, "lane") || !strcmp(d->what, "program"))
-			continue;
-		if (program_only && strcmp(d->what, "file") && strcmp(d->what, "region") &&
-		    strcmp(d->what, "symbol"))
-			continue;
-		json_array_foreach (d->all, i, obj) {
-			/* A program names files only; regions tell how the model was mapped. */
-			if (program_only && !strcmp(d->what, "region") &&
-			    !json_is_integer(json_object_get(obj, "file")))
-				continue;
-			ret = flt_writer_define(w, d->what, json_incref(obj));
-			if (ret)
-				return ret;
-		}
-	}
-	return 0;
-}
-
-int flt_prepare_copy(struct flt_reader *in, const char *out, const struct flt_prepare_options *opt,
-		     struct flt_prepare_stats *st)
-{
-	bool program_only = opt && opt->program_only;
-	struct flt_writer *w = NULL;
-	json_t *trailer = NULL;
-	int ret;
-
-	ret = flt_writer_like(&w, out, in);
-	if (ret)
-		return ret;
-	ret = define_again(in, w, program_only);
-	if (!ret && !program_only)
-		ret = flt_copy_recording(in, w);
-	if (!ret)
-		ret = flt_prepare(in, w, opt, st);
-	if (ret)
-		goto fail;
-	trailer = in->trailer ? json_deep_copy(in->trailer) : json_object();
-	if (!in->trailer)
-		json_object_set_new(trailer, "complete", json_false());
-	json_object_set_new(trailer, "program", flt_prepare_json(st));
-	ret = flt_writer_finish(&w, trailer);
-	json_decref(trailer);
-	if (!ret)
-		return 0;
-fail:
-	flt_writer_abort(&w);
-	unlink(out);
-	return ret;
 }

@@ -34,8 +34,9 @@ struct flt_reader {
 
 void flt_reader_forget(struct flt_reader *r);
 
-/* A writer for OUT with R's header, quantum and page size (verify.c). */
-int flt_writer_like(struct flt_writer **w, const char *out, struct flt_reader *r);
+/* A writer for OUT with HEADER and R's quantum and page size (verify.c). */
+int flt_writer_like(struct flt_writer **w, const char *out, struct flt_reader *r,
+		    const json_t *header);
 /* The recording of R, without its definitions; -EBADMSG if a chunk had to be left out. */
 int flt_copy_recording(struct flt_reader *r, struct flt_writer *w);
 

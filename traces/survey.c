@@ -349,6 +349,19 @@ static int by_first(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* Too many: what is beyond goes to the helper lane, which meets at no barrier. */
+static int fold_lanes(struct survey *s, uint32_t max_lanes)
+{
+	if (max_lanes < 2)
+		return -E2BIG;
+	s->workers = max_lanes - 1;
+	s->helper = true;
+	for (size_t i = 0; i < s->nstreams; i++)
+		if (s->stream[i].lane >= s->workers)
+			s->stream[i].lane = FLT_NO_LANE;
+	return 0;
+}
+
 /*
  * A thread that meets at barriers or takes its share of the model's faults is a
  * worker. Threads that never live at the same time share a lane: a thread pool
@@ -393,7 +406,7 @@ static int survey_lanes(struct survey *s, uint32_t max_lanes)
 		s->stream[c[i].id].lane = lane;
 	}
 	if (s->workers + s->helper > max_lanes)
-		ret = -E2BIG;
+		ret = fold_lanes(s, max_lanes);
 out:
 	free(busy_until);
 	free(c);

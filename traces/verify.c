@@ -240,7 +240,8 @@ int flt_copy_recording(struct flt_reader *r, struct flt_writer *w)
 	return ret ? ret : rep.chunks_bad ? -EBADMSG : 0;
 }
 
-int flt_writer_like(struct flt_writer **w, const char *out, struct flt_reader *r)
+int flt_writer_like(struct flt_writer **w, const char *out, struct flt_reader *r,
+		    const json_t *header)
 {
 	struct flt_writer_options opt = {0};
 	json_t *quantum = json_object_get(r->header, "quantum_ns");
@@ -252,7 +253,7 @@ int flt_writer_like(struct flt_writer **w, const char *out, struct flt_reader *r
 	if (json_is_integer(page) && json_integer_value(page) > 0 &&
 	    json_integer_value(page) <= 1 << 20)
 		opt.page_size = (uint32_t)json_integer_value(page);
-	return flt_writer_create(w, out, r->header, &opt);
+	return flt_writer_create(w, out, header, &opt);
 }
 
 static json_t *repaired_trailer(const struct flt_reader *r, const struct flt_verify_report *rep)
@@ -280,7 +281,7 @@ int flt_repair(const char *in, const char *out, struct flt_verify_report *rep)
 	ret = flt_open(&r, in, FLT_OPEN_NOCACHE, rep->message, sizeof(rep->message));
 	if (ret)
 		return ret;
-	ret = flt_writer_like(&w, out, r);
+	ret = flt_writer_like(&w, out, r, r->header);
 	if (ret)
 		goto out;
 	ret = copy_definitions(r, w);

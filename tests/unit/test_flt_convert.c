@@ -326,6 +326,70 @@ static void a_copy_with_the_program_alone_replays_the_same(void **state)
 	flt_close(r);
 }
 
+static void threads_beyond_the_lanes_fold_into_a_helper(void **state)
+{
+	struct flt_prepare_options opt = {.max_lanes = 3};
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_record out[64];
+	struct flt_reader *r;
+	uint64_t windows = 0;
+	ssize_t n;
+
+	define_model(w);
+	for (uint64_t i = 0; i < 6; i++)
+		for (uint32_t t = 0; t < 5; t++)
+			fault(w, t, (i * 100 + t + 1) * US, US, (i * 5 + t) * 128 * KIB);
+	add(w, FLT_MARK, 0, US / 2, 900 * US, FLT_MC_DECODE, 0, 1);
+	flt_writer_flush(w, false);
+	r = fixture_open(f);
+	assert_int_equal(flt_prepare(r, w, &opt, &st), 0);
+	flt_close(r);
+	fixture_finish(f, &w);
+	assert_int_equal(st.lanes, 3);
+	r = fixture_open(f);
+	n = fixture_read(r, FLT_PROGRAM, 2, out, 64);
+	for (ssize_t i = 0; i < n; i++)
+		windows += out[i].kind == FLT_P_WINDOW;
+	assert_int_equal(windows, 18);
+	assert_string_equal(
+		json_string_value(json_object_get(flt_definition(r, "lane", 2), "role")), "helper");
+	flt_close(r);
+}
+
+static void a_private_copy_names_no_folders(void **state)
+{
+	struct fixture *f = *state;
+	json_t *head = json_pack("{sssss[ss]s{s{ss}s{ss}}}", "user", "alice", "cwd", "/home/alice",
+				 "command", "/home/alice/run", "-x", "machine", "kernel",
+				 "command_line", "secret", "cgroup", "own", "/user/alice");
+	struct flt_prepare_options opt = {.private_copy = true};
+	struct flt_writer *w = fixture_writer(f, head);
+	struct flt_prepare_stats st;
+	struct flt_reader *r;
+	char *text, err[128];
+
+	define_model(w);
+	fault(w, 1, 20 * US, US, 0);
+	flt_writer_flush(w, false);
+	fixture_finish(f, &w);
+	r = fixture_open(f);
+	assert_int_equal(flt_prepare_copy(r, f->other, &opt, &st), 0);
+	flt_close(r);
+	assert_int_equal(flt_open(&r, f->other, 0, err, sizeof(err)), 0);
+	text = json_dumps(flt_header(r), 0);
+	assert_null(strstr(text, "alice"));
+	assert_null(strstr(text, "secret"));
+	assert_non_null(strstr(text, "\"run\""));
+	free(text);
+	assert_string_equal(
+		json_string_value(json_object_get(flt_definition(r, "file", 0), "path")),
+		"model.gguf");
+	assert_int_equal(flt_record_count(r, FLT_RECORDING), 1);
+	flt_close(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +401,8 @@ int main(void)
 		FIXTURE_TEST(sweeps_are_found_without_marks),
 		FIXTURE_TEST(a_recording_without_model_faults_has_no_program),
 		FIXTURE_TEST(a_copy_with_the_program_alone_replays_the_same),
+		FIXTURE_TEST(threads_beyond_the_lanes_fold_into_a_helper),
+		FIXTURE_TEST(a_private_copy_names_no_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
