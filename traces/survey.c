@@ -371,12 +371,11 @@ static int fold_lanes(struct survey *s, uint32_t max_lanes)
 static int survey_lanes(struct survey *s, uint32_t max_lanes)
 {
 	struct candidate *c = calloc(s->nstreams ? s->nstreams : 1, sizeof(*c));
-	uint64_t *busy_until = NULL, least = s->model_faults / 1000;
+	uint64_t *busy_until = NULL, least = s->model_faults / 200;
 	size_t n = 0;
 	int ret = 0;
 
-	least = least > 16 ? least : 16;
-	least = least < s->model_faults ? least : s->model_faults;
+	least = least ? least : 1;
 	if (!c)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->nstreams; i++) {
@@ -384,7 +383,7 @@ static int survey_lanes(struct survey *s, uint32_t max_lanes)
 
 		if (!st->records)
 			continue;
-		if (st->barriers || (st->model_faults && st->model_faults >= least))
+		if (st->barriers || st->model_faults >= least)
 			c[n++] = (struct candidate){(uint32_t)i, st->first, st->last};
 		else if (st->model_faults)
 			s->helper = true;
