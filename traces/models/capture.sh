@@ -22,7 +22,7 @@ die() {
 
 # NAME                        MODEL                       PRESET      LIMIT  PROMPT,TOKENS
 table='
-qwen2.5-7b-q4_k_m-2560M       qwen2.5-7b-q4_k_m.gguf      qwen2.5-7b  2560M  64,16
+qwen2.5-7b-q4km-2560M         qwen2.5-7b-q4km.gguf        qwen2.5-7b  2560M  64,16
 quick                         quick.gguf                  small       192M   32,8
 '
 
