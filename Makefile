@@ -191,10 +191,11 @@ $(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*)) >$@.tmp && \
 		mv $@.tmp $@
 
+# Moved into place, for a second make that links meanwhile.
 define archive
 $(1): $(2) $(BUILD)/sources
 	@mkdir -p $$(@D)
-	$$(call say,AR,$$@)rm -f $$@ && $(AR) rcs $$@ $(2)
+	$$(call say,AR,$$@)rm -f $$@.$$$$$$$$ && $(AR) rcs $$@.$$$$$$$$ $(2) && mv $$@.$$$$$$$$ $$@
 endef
 $(eval $(call archive,$(BUILD)/libfltrace.a,$(TRACES_OBJ)))
 $(eval $(call archive,$(BUILD)/libhost.a,$(HOST_OBJ)))
