@@ -17,9 +17,9 @@
 #include "tracer/privileges.h"
 #include "tracer/tracefs.h"
 
-#define RING_BYTES     (16u << 20)
-#define ALL_RINGS_MAX  (512u << 20)
-#define SMALLEST_RING  (1u << 20)
+#define RING_BYTES    (16u << 20)
+#define ALL_RINGS_MAX (512u << 20)
+#define SMALLEST_RING (1u << 20)
 
 struct fault_events {
 	int fd[3]; /* start, major, minor */
@@ -91,20 +91,13 @@ static const struct {
 	long nr;
 	enum rec_syscall op;
 } syscalls[] = {
-	{SYS_mmap, REC_SYS_MMAP},
-	{SYS_munmap, REC_SYS_MUNMAP},
-	{SYS_mremap, REC_SYS_MREMAP},
-	{SYS_brk, REC_SYS_BRK},
-	{SYS_read, REC_SYS_READ},
-	{SYS_pread64, REC_SYS_PREAD},
-	{SYS_readv, REC_SYS_READV},
-	{SYS_preadv, REC_SYS_PREADV},
-	{SYS_preadv2, REC_SYS_PREADV},
-	{SYS_madvise, REC_SYS_MADVISE},
-	{SYS_fadvise64, REC_SYS_FADVISE},
-	{SYS_readahead, REC_SYS_READAHEAD},
-	{SYS_mlock, REC_SYS_MLOCK},
-	{SYS_mlock2, REC_SYS_MLOCK},
+	{SYS_mmap, REC_SYS_MMAP},         {SYS_munmap, REC_SYS_MUNMAP},
+	{SYS_mremap, REC_SYS_MREMAP},     {SYS_brk, REC_SYS_BRK},
+	{SYS_read, REC_SYS_READ},         {SYS_pread64, REC_SYS_PREAD},
+	{SYS_readv, REC_SYS_READV},       {SYS_preadv, REC_SYS_PREADV},
+	{SYS_preadv2, REC_SYS_PREADV},    {SYS_madvise, REC_SYS_MADVISE},
+	{SYS_fadvise64, REC_SYS_FADVISE}, {SYS_readahead, REC_SYS_READAHEAD},
+	{SYS_mlock, REC_SYS_MLOCK},       {SYS_mlock2, REC_SYS_MLOCK},
 	{SYS_munlock, REC_SYS_MUNLOCK},
 };
 
@@ -181,8 +174,8 @@ static void choose_programs(struct rec_attach *a)
 		can->cache = false;
 	for (size_t i = 0; i < TRACEPOINTS; i++) {
 		bool *flag = part_flag(can, tracepoints[i].part);
-		struct bpf_program *p = bpf_object__find_program_by_name(a->bpf->obj,
-									 tracepoints[i].program);
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(a->bpf->obj, tracepoints[i].program);
 
 		bpf_program__set_autoload(p, !flag || *flag);
 	}
@@ -217,7 +210,8 @@ static unsigned int source_of(const struct ring_source *s, const struct rec_even
 {
 	uint32_t kind = e->word & REC_EV_KIND_MASK;
 
-	return kind == REC_EV_CACHE_ADD || kind == REC_EV_CACHE_DROP ? s->attach->cpus + s->cpu : s->cpu;
+	return kind == REC_EV_CACHE_ADD || kind == REC_EV_CACHE_DROP ? s->attach->cpus + s->cpu
+								     : s->cpu;
 }
 
 static int on_event(void *ctx, void *data, size_t size)
@@ -523,8 +517,10 @@ int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint6
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, enter, .bpf_cookie = cookie);
 	LIBBPF_OPTS(bpf_uprobe_opts, leave, .bpf_cookie = cookie, .retprobe = true);
-	struct bpf_program *on_enter = barrier ? a->bpf->progs.barrier_enter : a->bpf->progs.call_enter;
-	struct bpf_program *on_leave = barrier ? a->bpf->progs.barrier_exit : a->bpf->progs.call_exit;
+	struct bpf_program *on_enter =
+		barrier ? a->bpf->progs.barrier_enter : a->bpf->progs.call_enter;
+	struct bpf_program *on_leave =
+		barrier ? a->bpf->progs.barrier_exit : a->bpf->progs.call_exit;
 	struct bpf_link **more;
 
 	if (!a->can.probes)
@@ -639,7 +635,8 @@ bool rec_attach_program(const struct rec_attach *a, unsigned int i, struct rec_p
 	struct bpf_program *p;
 	unsigned int n = 0;
 
-	bpf_object__for_each_program(p, a->bpf->obj) {
+	bpf_object__for_each_program(p, a->bpf->obj)
+	{
 		struct bpf_prog_info kernel = {0};
 		__u32 len = sizeof(kernel);
 

@@ -17,10 +17,11 @@
 struct rec_attach;
 
 struct rec_attach_options {
-	bool block;	/* block I/O */
-	bool cache;	/* page cache */
-	bool probes;	/* barriers and marks */
-	unsigned int ring_bytes; /* per CPU, a power of two; 0: 16 MiB, less on machines with many CPUs */
+	bool block;  /* block I/O */
+	bool cache;  /* page cache */
+	bool probes; /* barriers and marks */
+	unsigned int
+		ring_bytes; /* per CPU, a power of two; 0: 16 MiB, less on machines with many CPUs */
 	int verbose;
 };
 

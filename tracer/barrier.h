@@ -11,7 +11,7 @@
 struct rec_barrier {
 	uint64_t first_exit; /* of the current generation */
 	uint64_t generations;
-	uint32_t waits;	       /* of the current generation so far */
+	uint32_t waits;        /* of the current generation so far */
 	uint32_t participants; /* waits of the generation before; 0 = not known */
 };
 

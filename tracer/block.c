@@ -20,7 +20,7 @@
 #include "tracer/world.h"
 
 /* Bios whose requests are never seen must not pile up: no device takes so many, or takes so long. */
-#define BIOS_MAX (1u << 16)
+#define BIOS_MAX    (1u << 16)
 #define BIO_AGE_MAX 60000000000ull /* ns */
 
 struct position {
@@ -82,7 +82,8 @@ static void sysfs_device(struct device *d)
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major, minor);
 	n = readlink(path, target, sizeof(target) - 1);
 	target[n > 0 ? n : 0] = '\0';
-	snprintf(d->name, sizeof(d->name), "%s", strrchr(target, '/') ? strrchr(target, '/') + 1 : path);
+	snprintf(d->name, sizeof(d->name), "%s",
+		 strrchr(target, '/') ? strrchr(target, '/') + 1 : path);
 	d->disk = d->dev;
 	snprintf(more, sizeof(more), "%s/partition", path);
 	if (!host_file_read_u64(more, &ignored)) {
@@ -134,9 +135,9 @@ static void device_define(struct rec_world *w, struct device *d, bool model_file
 	}
 	d->defined = true;
 	snprintf(dev, sizeof(dev), "%u:%u", d->dev >> 20, d->dev & 0xfffff);
-	def = json_pack("{s:I, s:s, s:s, s:o, s:b, s:b}", "id", (json_int_t)d->id, "name", d->name, "dev",
-			dev, "members", members ? members : json_array(), "model_file", model_file,
-			"bio_based", d->bio_based);
+	def = json_pack("{s:I, s:s, s:s, s:o, s:b, s:b}", "id", (json_int_t)d->id, "name", d->name,
+			"dev", dev, "members", members ? members : json_array(), "model_file",
+			model_file, "bio_based", d->bio_based);
 	if (def && facts) {
 		const json_t *model = json_object_get(facts, "model");
 
@@ -153,7 +154,7 @@ static const json_t *facts_of(const json_t *facts, const char *name)
 	const json_t *all = json_object_get(facts, "devices"), *one;
 	size_t i;
 
-	json_array_foreach((json_t *)all, i, one) {
+	json_array_foreach ((json_t *)all, i, one) {
 		const char *its = json_string_value(json_object_get(one, "name"));
 
 		if (its && !strcmp(its, name))
@@ -272,7 +273,7 @@ static struct bio *bio_find(struct rec_block *b, uint64_t dev, uint64_t sector)
 	HASH_FIND(hh, b->bios, &at, sizeof(at), bio);
 	if (bio)
 		return bio;
-	HASH_ITER(hh, b->bios, bio, next)
+	HASH_ITER (hh, b->bios, bio, next)
 		if (bio->at.dev == dev && bio->at.sector < sector && bio->end > sector)
 			return bio;
 	return NULL;
@@ -298,8 +299,8 @@ static void bio_queued(struct rec_world *w, const struct device *d, const struct
 		HASH_DEL(b->bios, bio);
 	} else {
 		/* the hash keeps them in the order of their coming */
-		while (b->bios && (HASH_COUNT(b->bios) >= BIOS_MAX ||
-				   b->bios->when + BIO_AGE_MAX < e->h.end))
+		while (b->bios &&
+		       (HASH_COUNT(b->bios) >= BIOS_MAX || b->bios->when + BIO_AGE_MAX < e->h.end))
 			bio_remove(b, b->bios);
 		bio = calloc(1, sizeof(*bio));
 		if (!bio)
@@ -322,7 +323,7 @@ static void bio_done(struct rec_world *w, struct device *d, const struct rec_eve
 
 	HASH_FIND(hh, b->bios, &at, sizeof(at), found);
 	if (!found || (e->sectors && found->end != e->sector + e->sectors)) {
-		HASH_ITER(hh, b->bios, bio, next) {
+		HASH_ITER (hh, b->bios, bio, next) {
 			if (bio->at.dev == d->disk && bio->end == e->sector) {
 				found = bio;
 				break;
@@ -532,7 +533,7 @@ void rec_block_finish(struct rec_world *w)
 {
 	struct request *rq, *next;
 
-	HASH_ITER(hh, w->block->requests, rq, next)
+	HASH_ITER (hh, w->block->requests, rq, next)
 		rq_lost(w, rq);
 }
 
@@ -545,11 +546,11 @@ void rec_block_free(struct rec_world *w)
 
 	if (!b)
 		return;
-	HASH_ITER(hh, b->bios, bio, next_bio)
+	HASH_ITER (hh, b->bios, bio, next_bio)
 		bio_remove(b, bio);
-	HASH_ITER(hh, b->requests, rq, next_rq)
+	HASH_ITER (hh, b->requests, rq, next_rq)
 		rq_remove(b, rq);
-	HASH_ITER(hh, b->devices, d, next_d) {
+	HASH_ITER (hh, b->devices, d, next_d) {
 		HASH_DEL(b->devices, d);
 		free(d);
 	}

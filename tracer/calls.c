@@ -63,7 +63,7 @@ static void on_range_hint(struct rec_world *w, struct rec_thread *t,
 		return;
 	if (madvise && (!region || region->file == FLT_NONE) && e->arg[1] < SMALLEST_ANONYMOUS_HINT)
 		return;
-	f[FLT_HINT_OP] = madvise			  ? FLT_HO_MADVISE
+	f[FLT_HINT_OP] = madvise                  ? FLT_HO_MADVISE
 			 : e->op == REC_SYS_MLOCK ? FLT_HO_MLOCK
 						  : FLT_HO_MUNLOCK;
 	f[FLT_HINT_ADVICE] = madvise ? e->arg[2] : 0;
@@ -234,7 +234,7 @@ void rec_calls_free(struct rec_world *w)
 {
 	struct rec_barrier_group *g, *next;
 
-	HASH_ITER(hh, w->barriers, g, next) {
+	HASH_ITER (hh, w->barriers, g, next) {
 		HASH_DEL(w->barriers, g);
 		free(g);
 	}

@@ -117,7 +117,8 @@ static void attach_children(struct existing *x, pid_t pid, int depth)
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", (int)pid, entry->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", (int)pid,
+			 entry->d_name);
 		if (entry->d_name[0] == '.' || host_file_read(path, text, sizeof(text)) <= 0)
 			continue;
 		for (at = text;; at = end) {
@@ -147,7 +148,7 @@ int rec_attach_existing(struct rec_session *s)
 		rec_merge_run(s->merge, UINT64_MAX, collect_fork, &x);
 	}
 	/* only now: what was mapped meanwhile is in the maps, too */
-	HASH_ITER(hh, s->world.processes, p, next) {
+	HASH_ITER (hh, s->world.processes, p, next) {
 		rec_mappings_scan(&s->world, p, s->sink.epoch, false);
 		rec_probes_process(s->probes, p->pid);
 	}
@@ -156,7 +157,8 @@ int rec_attach_existing(struct rec_session *s)
 		if (kill(s->pid, 0) && errno == ESRCH)
 			rec_say("there is no process %d any more", (int)s->pid);
 		else
-			rec_say("%s", x.err.text[0] ? x.err.text : "no thread could be attached to");
+			rec_say("%s",
+				x.err.text[0] ? x.err.text : "no thread could be attached to");
 	}
 	free(x.fork);
 	return ret;

@@ -25,7 +25,7 @@ static const struct {
 } file_systems[] = {
 	{EXT4_SUPER_MAGIC, "ext4"},   {XFS_SUPER_MAGIC, "xfs"},
 	{BTRFS_SUPER_MAGIC, "btrfs"}, {F2FS_SUPER_MAGIC, "f2fs"},
-	{TMPFS_MAGIC, "tmpfs"},	      {OVERLAYFS_SUPER_MAGIC, "overlay"},
+	{TMPFS_MAGIC, "tmpfs"},       {OVERLAYFS_SUPER_MAGIC, "overlay"},
 	{NFS_SUPER_MAGIC, "nfs"},     {SQUASHFS_MAGIC, "squashfs"},
 	{MSDOS_SUPER_MAGIC, "vfat"},  {EXFAT_SUPER_MAGIC, "exfat"},
 	{FUSE_SUPER_MAGIC, "fuse"},   {0x2fc12fc1, "zfs"},
@@ -126,19 +126,19 @@ static void define(struct rec_world *w, const struct rec_file *f, const struct s
 
 	snprintf(dev, sizeof(dev), "%u:%u", f->dev >> 20, f->dev & 0xfffff);
 	def = json_pack("{s:I, s:o, s:I, s:s, s:I, s:b}", "id", (json_int_t)f->id, "path",
-			path ? path : json_string("?"), "size", (json_int_t)f->size, "dev", dev, "ino",
-			(json_int_t)f->ino, "model", f->model);
+			path ? path : json_string("?"), "size", (json_int_t)f->size, "dev", dev,
+			"ino", (json_int_t)f->ino, "model", f->model);
 	if (def && st)
-		json_object_set_new(def, "mtime_ns",
-				    json_integer(st->st_mtim.tv_sec * 1000000000ll +
-						 st->st_mtim.tv_nsec));
+		json_object_set_new(
+			def, "mtime_ns",
+			json_integer(st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec));
 	if (def && fs)
 		json_object_set_new(def, "fs", json_string(fs));
 	rec_sink_define(w->sink, "file", def);
 }
 
-static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid, int fd,
-				  const char *path)
+static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid,
+				  int fd, const char *path)
 {
 	char shown[PATH_MAX] = "", openable[PATH_MAX] = "";
 	struct stat st = {0};
@@ -219,7 +219,7 @@ void rec_files_free(struct rec_world *w)
 {
 	struct rec_file_name *n, *next;
 
-	HASH_ITER(hh, w->files, n, next) {
+	HASH_ITER (hh, w->files, n, next) {
 		HASH_DEL(w->files, n);
 		free(n->path);
 		free(n);

@@ -33,10 +33,11 @@ static json_t *counters(const struct rec_session *s)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "faults", integer(t->faults), "major", integer(t->major), "blocked",
 			 integer(t->blocked), "unresolved", integer(t->unresolved), "barriers",
-			 integer(t->barriers), "reads", integer(t->reads), "hints", integer(t->hints),
-			 "regions", integer(t->regions), "cache", integer(t->cache), "evaluations",
-			 integer(t->evaluations), "decodes", integer(t->decodes), "block",
-			 integer(t->io_requests), "requeued", integer(t->io_requeued), "late",
+			 integer(t->barriers), "reads", integer(t->reads), "hints",
+			 integer(t->hints), "regions", integer(t->regions), "cache",
+			 integer(t->cache), "evaluations", integer(t->evaluations), "decodes",
+			 integer(t->decodes), "block", integer(t->io_requests), "requeued",
+			 integer(t->io_requeued), "late",
 			 integer(rec_merge_late(s->merge) - s->late_before));
 }
 
@@ -78,10 +79,11 @@ static json_t *residency(const struct rec_session *s)
 		const struct rec_residency *r = &s->residency[i];
 		json_t *path = json_string(r->path);
 
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "path",
-						      path ? path : json_string("?"), "size",
-						      integer(r->size), "resident_before",
-						      integer(r->before), "resident", integer(r->left)));
+		json_array_append_new(list,
+				      json_pack("{s:o, s:o, s:o, s:o}", "path",
+						path ? path : json_string("?"), "size",
+						integer(r->size), "resident_before",
+						integer(r->before), "resident", integer(r->left)));
 	}
 	return list;
 }
@@ -118,8 +120,8 @@ static json_t *usage(const struct rec_session *s)
 			 (json_int_t)(u->ru_majflt - s->before.ru_majflt), "minflt",
 			 (json_int_t)(u->ru_minflt - s->before.ru_minflt), "utime",
 			 (double)u->ru_utime.tv_sec + (double)u->ru_utime.tv_usec / 1e6, "stime",
-			 (double)u->ru_stime.tv_sec + (double)u->ru_stime.tv_usec / 1e6, "maxrss_kib",
-			 (json_int_t)u->ru_maxrss);
+			 (double)u->ru_stime.tv_sec + (double)u->ru_stime.tv_usec / 1e6,
+			 "maxrss_kib", (json_int_t)u->ru_maxrss);
 }
 
 static json_t *hooks(const struct rec_session *s)
@@ -130,8 +132,9 @@ static json_t *hooks(const struct rec_session *s)
 
 	for (unsigned int i = 0; rec_probes_text(s->probes, i, text, sizeof(text)); i++)
 		json_array_append_new(list, json_string(text));
-	return json_pack("{s:b, s:b, s:b, s:b, s:b, s:o}", "regions", can->regions, "block", can->block,
-			 "bio", can->bio, "cache", can->cache, "probes", can->probes, "functions", list);
+	return json_pack("{s:b, s:b, s:b, s:b, s:b, s:o}", "regions", can->regions, "block",
+			 can->block, "bio", can->bio, "cache", can->cache, "probes", can->probes,
+			 "functions", list);
 }
 
 /* Which disagreements mean that events are missing. */
@@ -140,7 +143,7 @@ static bool is_lossy(const json_t *invariants)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach((json_t *)invariants, i, one) {
+	json_array_foreach ((json_t *)invariants, i, one) {
 		const char *name = json_string_value(json_object_get(one, "name"));
 
 		/* what is compared with the machine's counters may be other people's doing */
@@ -154,12 +157,12 @@ static bool is_lossy(const json_t *invariants)
 
 static json_t *make_trailer(struct rec_session *s, json_t *invariants)
 {
-	json_t *t = json_pack("{s:b, s:b, s:I, s:o, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:n}", "complete",
-			      !s->sink.error, "lossy", s->lossy, "duration_ns",
-			      (json_int_t)(s->end - s->begin), "exit_status", exit_status(s), "counters",
-			      counters(s), "invariants", invariants, "lost", lost(s), "load_average",
-			      load_average(), "rusage", usage(s), "residency", residency(s), "io", io(s),
-			      "calibration");
+	json_t *t = json_pack("{s:b, s:b, s:I, s:o, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:n}",
+			      "complete", !s->sink.error, "lossy", s->lossy, "duration_ns",
+			      (json_int_t)(s->end - s->begin), "exit_status", exit_status(s),
+			      "counters", counters(s), "invariants", invariants, "lost", lost(s),
+			      "load_average", load_average(), "rusage", usage(s), "residency",
+			      residency(s), "io", io(s), "calibration");
 
 	if (!t)
 		return NULL;
@@ -168,11 +171,13 @@ static json_t *make_trailer(struct rec_session *s, json_t *invariants)
 	json_object_set_new(t, "serves_limit",
 			    s->opt.memory_limit ? json_integer((json_int_t)s->opt.memory_limit)
 						: json_null());
-	json_object_set_new(t, "judgement",
-			    json_pack("{s:b, s:s}", "predictive", 0, "why", "a pressure recording"));
+	json_object_set_new(
+		t, "judgement",
+		json_pack("{s:b, s:s}", "predictive", 0, "why", "a pressure recording"));
 	json_object_set_new(t, "tracer",
-			    json_pack("{s:f, s:I}", "cpu_seconds", seconds_of(&s->own, &s->own_before),
-				      "maxrss_kib", (json_int_t)s->own.ru_maxrss));
+			    json_pack("{s:f, s:I}", "cpu_seconds",
+				      seconds_of(&s->own, &s->own_before), "maxrss_kib",
+				      (json_int_t)s->own.ru_maxrss));
 	if (s->has_memcg_end)
 		json_object_set_new(t, "memcg", host_memcg_stat_json(&s->memcg_end));
 	return t;
@@ -213,28 +218,35 @@ static void print_summary(const struct rec_session *s, const struct flt_prepare_
 	char size[32], text[256];
 	struct stat file;
 
-	fprintf(stderr, "%.1f s, %" PRIu64 " faults (%" PRIu64 " major, %" PRIu64
-		" blocked), %" PRIu64 " barriers, %" PRIu64 " reads, %" PRIu64 " block requests\n",
+	fprintf(stderr,
+		"%.1f s, %" PRIu64 " faults (%" PRIu64 " major, %" PRIu64 " blocked), %" PRIu64
+		" barriers, %" PRIu64 " reads, %" PRIu64 " block requests\n",
 		wall, t->faults, t->major, t->blocked, t->barriers, t->reads, t->io_requests);
 	if (t->unresolved)
 		fprintf(stderr, "%" PRIu64 " faults at addresses of which no mapping is known\n",
 			t->unresolved);
-	fprintf(stderr, "%s read from the drive", host_size_format(t->io_read_bytes, size, sizeof(size)));
+	fprintf(stderr, "%s read from the drive",
+		host_size_format(t->io_read_bytes, size, sizeof(size)));
 	fprintf(stderr, " (%s by others meanwhile)\n",
 		host_size_format(t->io_foreign_read_bytes, size, sizeof(size)));
 	if (t->decodes || t->batch_tokens)
-		fprintf(stderr, "%" PRIu64 " tokens one by one, %" PRIu64 " in batches, %" PRIu64
-			" evaluations\n", t->decodes, t->batch_tokens, t->evaluations);
+		fprintf(stderr,
+			"%" PRIu64 " tokens one by one, %" PRIu64 " in batches, %" PRIu64
+			" evaluations\n",
+			t->decodes, t->batch_tokens, t->evaluations);
 	else if (t->evaluations)
 		fprintf(stderr, "%" PRIu64 " evaluations\n", t->evaluations);
-	for (unsigned int i = 0; s->opt.verbose && rec_probes_text(s->probes, i, text, sizeof(text)); i++)
+	for (unsigned int i = 0;
+	     s->opt.verbose && rec_probes_text(s->probes, i, text, sizeof(text)); i++)
 		fprintf(stderr, "%s\n", text);
 	if (run > 0)
 		fprintf(stderr, "recorder's CPU time %.2f s, the run's %.2f s: %.1f %%\n", own, run,
 			100 * own / run);
 	if (st)
-		fprintf(stderr, "replay program: %u lanes, %" PRIu64 " evaluations%s, %" PRIu64
-			" windows%s%s\n", st->lanes, st->evaluations,
+		fprintf(stderr,
+			"replay program: %u lanes, %" PRIu64 " evaluations%s, %" PRIu64
+			" windows%s%s\n",
+			st->lanes, st->evaluations,
 			st->marks_inferred ? " (found by their pattern)" : "", st->windows,
 			st->note[0] ? "; " : "", st->note);
 	if (!stat(s->opt.output, &file))

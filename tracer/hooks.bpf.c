@@ -109,8 +109,8 @@ struct trace_event_raw_task_newtask {
 } own;
 
 #define CLONE_THREAD 0x00010000
-#define S_IFMT	     0170000
-#define S_IFREG	     0100000
+#define S_IFMT       0170000
+#define S_IFREG      0100000
 
 /* Set before loading. */
 const volatile __u8 syscall_op[REC_SYSCALLS]; /* enum rec_syscall by number */
@@ -201,7 +201,8 @@ static __always_inline struct task_struct *me(void)
 
 static __always_inline struct task_state *state(int create)
 {
-	return bpf_task_storage_get(&tasks, me(), NULL, create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	return bpf_task_storage_get(&tasks, me(), NULL,
+				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 }
 
 static __always_inline int is_recorded(void)
@@ -431,9 +432,9 @@ static __always_inline int cache_event(void *ctx, __u32 kind)
 		bpf_probe_read_kernel(&told, sizeof(told), ctx + cache_at.order);
 	order = cache_at.order ? told & 31 : ~0u;
 	now = bpf_ktime_get_ns();
-	if (run->pages && (run->kind != kind || run->ino != ino || run->dev != dev ||
-			   run->order != order || run->index + run->pages != index ||
-			   now - run->first > REC_CACHE_RUN_NS)) {
+	if (run->pages &&
+	    (run->kind != kind || run->ino != ino || run->dev != dev || run->order != order ||
+	     run->index + run->pages != index || now - run->first > REC_CACHE_RUN_NS)) {
 		emit_run(run);
 		run->pages = 0;
 	}
@@ -579,7 +580,8 @@ out:
 
 /* ---- block I/O ---- */
 
-static __always_inline int block_event(void *ctx, __u32 kind, const volatile struct rec_block_layout *at)
+static __always_inline int block_event(void *ctx, __u32 kind,
+				       const volatile struct rec_block_layout *at)
 {
 	struct rec_event_block *e;
 
@@ -607,7 +609,6 @@ int bio_queue(void *ctx)
 {
 	return block_event(ctx, REC_EV_BIO_QUEUE, &bio_queue_at);
 }
-
 
 SEC("tracepoint")
 int rq_issue(void *ctx)
@@ -654,7 +655,8 @@ int rq_done(struct bpf_raw_tracepoint_args *ctx)
 	disk = BPF_CORE_READ(rq, q, disk);
 	if (disk)
 		dev = BPF_CORE_READ(disk, major) << 20 | BPF_CORE_READ(disk, first_minor);
-	return done_event(REC_EV_RQ_DONE, dev, BPF_CORE_READ(rq, __sector), (__u32)ctx->args[2] >> 9);
+	return done_event(REC_EV_RQ_DONE, dev, BPF_CORE_READ(rq, __sector),
+			  (__u32)ctx->args[2] >> 9);
 }
 
 /* block_bio_complete(struct request_queue *q, struct bio *bio): of interest for devices without requests */
@@ -666,7 +668,8 @@ int bio_done(struct bpf_raw_tracepoint_args *ctx)
 	if (stopped || BPF_CORE_READ(bio, bi_bdev, bd_disk, queue, mq_ops))
 		return 0;
 	return done_event(REC_EV_BIO_DONE, BPF_CORE_READ(bio, bi_bdev, bd_dev),
-			  BPF_CORE_READ(bio, bi_iter.bi_sector), BPF_CORE_READ(bio, bi_iter.bi_size) >> 9);
+			  BPF_CORE_READ(bio, bi_iter.bi_sector),
+			  BPF_CORE_READ(bio, bi_iter.bi_size) >> 9);
 }
 
 /* ---- barriers and marks ---- */

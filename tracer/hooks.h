@@ -10,20 +10,20 @@
 
 #include <linux/types.h>
 
-#define REC_MAX_CPUS	 1024 /* a power of two: higher CPUs share a slot of counters */
-#define REC_FILES	 64   /* slots of the table of watched files, a power of two */
-#define REC_FILE_PROBES	 8    /* how far a file may be from its first slot */
-#define REC_SYSCALLS	 512  /* system call numbers that can be chosen from */
-#define REC_CALL_DEPTH	 4    /* marks that one thread may be inside of */
+#define REC_MAX_CPUS      1024      /* a power of two: higher CPUs share a slot of counters */
+#define REC_FILES         64        /* slots of the table of watched files, a power of two */
+#define REC_FILE_PROBES   8         /* how far a file may be from its first slot */
+#define REC_SYSCALLS      512       /* system call numbers that can be chosen from */
+#define REC_CALL_DEPTH    4         /* marks that one thread may be inside of */
 #define REC_SMALLEST_FILE (1 << 20) /* bytes: reads of smaller files are not reported */
 
 /* Kinds of events: the lowest five bits of rec_event.word. */
 enum rec_event_kind {
 	REC_EV_FAULT = 1,  /* struct rec_event; the rest of word is the address */
-	REC_EV_BARRIER,	   /* struct rec_event_call */
+	REC_EV_BARRIER,    /* struct rec_event_call */
 	REC_EV_CALL_BEGIN, /* struct rec_event_call: a marked function is entered */
 	REC_EV_CALL_END,   /* struct rec_event_call: ... and left */
-	REC_EV_SYSCALL,	   /* struct rec_event_syscall */
+	REC_EV_SYSCALL,    /* struct rec_event_syscall */
 	REC_EV_BIO_QUEUE,  /* struct rec_event_block */
 	REC_EV_BIO_DONE,
 	REC_EV_RQ_ISSUE,
@@ -34,16 +34,16 @@ enum rec_event_kind {
 	REC_EV_TASK_NEW, /* struct rec_event_task */
 	REC_EV_TASK_EXIT,
 	REC_EV_EXEC,
-	REC_EV_MAPPING,	 /* struct rec_event_mapping */
+	REC_EV_MAPPING, /* struct rec_event_mapping */
 	REC_EV_COMM,
 };
 #define REC_EV_KIND_MASK 0x1fu
 
 /* Flags of an event: the next seven bits of word. An address loses its lowest twelve bits. */
-#define REC_EF_MAJOR	(1u << 5)
-#define REC_EF_BLOCKED	(1u << 6)
-#define REC_EF_KERNEL	(1u << 7)
-#define REC_EF_EXEC	(1u << 8)
+#define REC_EF_MAJOR     (1u << 5)
+#define REC_EF_BLOCKED   (1u << 6)
+#define REC_EF_KERNEL    (1u << 7)
+#define REC_EF_EXEC      (1u << 8)
 #define REC_EF_ADDR_MASK (~0xfffull)
 
 struct rec_event {
@@ -117,7 +117,7 @@ struct rec_event_cache {
 struct rec_cache_run {
 	__u64 first, last;
 	__u64 ino, index;
-	__u64 pages; /* 0: none */
+	__u64 pages;  /* 0: none */
 	__u64 folios; /* over all runs */
 	__u32 dev, order, kind, pad;
 };
@@ -163,8 +163,9 @@ struct rec_watched_file {
 
 /* Cookie of a probe: symbol id, and what is special about the function. */
 #define REC_COOKIE_SYMBOL_MASK 0xffffu
-#define REC_COOKIE_GROUP_ARG (1u << 16) /* barrier: the first argument tells the group */
-#define REC_COOKIE_BATCH (1u << 17)	/* llama_decode(ctx, batch): n_tokens is the batch's first member */
-#define REC_COOKIE_UBATCH (1u << 18)	/* llama_context::process_ubatch(ubatch): it has n_tokens */
+#define REC_COOKIE_GROUP_ARG   (1u << 16) /* barrier: the first argument tells the group */
+#define REC_COOKIE_BATCH \
+	(1u << 17) /* llama_decode(ctx, batch): n_tokens is the batch's first member */
+#define REC_COOKIE_UBATCH (1u << 18) /* llama_context::process_ubatch(ubatch): it has n_tokens */
 
 #endif

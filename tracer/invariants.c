@@ -15,11 +15,12 @@ static void check(json_t *list, const char *name, uint64_t expected, uint64_t fo
 		  const char *note)
 {
 	json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:b, s:s}", "name", name, "expected",
-					      (json_int_t)expected, "found", (json_int_t)found, "ok",
-					      ok, "note", note ? note : ""));
+					      (json_int_t)expected, "found", (json_int_t)found,
+					      "ok", ok, "note", note ? note : ""));
 }
 
-static void equal(json_t *list, const char *name, uint64_t expected, uint64_t found, const char *note)
+static void equal(json_t *list, const char *name, uint64_t expected, uint64_t found,
+		  const char *note)
 {
 	check(list, name, expected, found, expected == found, note);
 }
@@ -47,8 +48,8 @@ static void check_faults(struct rec_session *s, json_t *list)
 	equal(list, "major faults: kernel, seen", kernel[1], major, NULL);
 	equal(list, "minor faults: kernel, seen", kernel[2], minor, NULL);
 	/* A fault that ends in a signal has no end; with -p some were under way at the beginning. */
-	snprintf(note, sizeof(note), "%" PRIu64 " without an end, %" PRIu64 " without an entry", no_end,
-		 no_start);
+	snprintf(note, sizeof(note), "%" PRIu64 " without an end, %" PRIu64 " without an entry",
+		 no_end, no_start);
 	check(list, "fault entries, ends", starts, major + minor,
 	      distance(starts + no_start, major + minor + no_end) <= 2 + (s->launched ? 0u : 64u),
 	      note);
@@ -75,7 +76,8 @@ static void check_rusage(struct rec_session *s, json_t *list)
 				   : NULL);
 	if (kernel_minor > minor + slack)
 		snprintf(note, sizeof(note),
-			 "%" PRIu64 " were taken inside the kernel (exec, populate, mlock, direct I/O)",
+			 "%" PRIu64
+			 " were taken inside the kernel (exec, populate, mlock, direct I/O)",
 			 kernel_minor - minor);
 	/* One-sided: such faults are no events. More events than the kernel counts would be an error;
 	 * processes that nobody has waited for are not in rusage. */
@@ -95,8 +97,9 @@ static void check_block(struct rec_session *s, json_t *list)
 	snprintf(note, sizeof(note), "%" PRIu64 " issued again", t->io_requeued);
 	equal(list, "block requests: issued, recorded", issued - t->io_requeued,
 	      t->io_requests - t->io_parts, t->io_requeued ? note : NULL);
-	snprintf(note, sizeof(note), "%" PRIu64 " had been issued before, of %" PRIu64
-		 " the completion was not seen", t->io_unissued, t->io_unfinished);
+	snprintf(note, sizeof(note),
+		 "%" PRIu64 " had been issued before, of %" PRIu64 " the completion was not seen",
+		 t->io_unissued, t->io_unfinished);
 	equal(list, "block completions: seen, recorded", done,
 	      t->io_requests - t->io_unfinished + t->io_unissued,
 	      t->io_unissued || t->io_unfinished ? note : NULL);
@@ -144,13 +147,16 @@ json_t *rec_invariants(struct rec_session *s)
 	check_faults(s, list);
 	check_rusage(s, list);
 	equal(list, "events: emitted, received", emitted, rec_attach_received(s->attach), NULL);
-	check(list, "other events dropped", 0, dropped, !dropped, dropped ? "the rings were full" : NULL);
+	check(list, "other events dropped", 0, dropped, !dropped,
+	      dropped ? "the rings were full" : NULL);
 	equal(list, "log of mappings: lost", 0, rec_tasklog_lost(s->log), NULL);
-	equal(list, "threads without storage", 0, rec_attach_counter(s->attach, REC_C_NO_STORAGE), NULL);
+	equal(list, "threads without storage", 0, rec_attach_counter(s->attach, REC_C_NO_STORAGE),
+	      NULL);
 	check_block(s, list);
 	check_programs(s, list);
 	if (s->sink.refused)
-		check(list, "records not written", 0, s->sink.refused, false, "the trace could not grow");
+		check(list, "records not written", 0, s->sink.refused, false,
+		      "the trace could not grow");
 	return list;
 }
 
@@ -160,14 +166,14 @@ void rec_invariants_print(const json_t *list)
 	size_t i;
 
 	fprintf(stderr, "%-45s %14s %14s\n", "what must agree", "expected", "found");
-	json_array_foreach((json_t *)list, i, one) {
+	json_array_foreach ((json_t *)list, i, one) {
 		const char *note = json_string_value(json_object_get(one, "note"));
 
 		fprintf(stderr, "%-45s %14lld %14lld  %s%s%s\n",
 			json_string_value(json_object_get(one, "name")),
 			(long long)json_integer_value(json_object_get(one, "expected")),
 			(long long)json_integer_value(json_object_get(one, "found")),
-			json_is_true(json_object_get(one, "ok")) ? "ok" : "DIFFERS", note && *note ? ": " : "",
-			note ? note : "");
+			json_is_true(json_object_get(one, "ok")) ? "ok" : "DIFFERS",
+			note && *note ? ": " : "", note ? note : "");
 	}
 }

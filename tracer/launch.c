@@ -157,9 +157,10 @@ int rec_launch_go(struct rec_launch *l, const char *name, struct host_err *err)
 	while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (ret == -ENOENT)
-		return host_fail(err, ret,
-				 "cannot run %s: no such command (sudo has a PATH of its own: give the "
-				 "command's whole path)",
-				 name);
+		return host_fail(
+			err, ret,
+			"cannot run %s: no such command (sudo has a PATH of its own: give the "
+			"command's whole path)",
+			name);
 	return host_fail(err, ret, "cannot run %s: %s", name, strerror(-ret));
 }

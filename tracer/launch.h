@@ -23,7 +23,7 @@ void rec_user_find(struct rec_user *u);
 
 struct rec_launch {
 	pid_t pid;
-	int go;	   /* a byte here lets it start */
+	int go;    /* a byte here lets it start */
 	int error; /* an errno comes from here if the command cannot be executed */
 };
 

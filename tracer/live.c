@@ -37,7 +37,8 @@ void rec_live_update(struct rec_session *s, uint64_t now)
 			snprintf(what, sizeof(what), "%llu evaluations",
 				 (unsigned long long)t->evaluations);
 		fprintf(stderr, "\r\033[K%7.1f s  %8.0f faults/s  %7.1f MiB/s read  %s  %llu lost",
-			(double)(now - s->begin) / 1e9, faults, mib, what, (unsigned long long)lost(s));
+			(double)(now - s->begin) / 1e9, faults, mib, what,
+			(unsigned long long)lost(s));
 		fflush(stderr);
 		last.shown = true;
 	}

@@ -14,11 +14,11 @@
 
 #include "tracer/session.h"
 
-#define DRAIN_NS	10000000ull
-#define SAMPLE_NS	100000000ull
+#define DRAIN_NS        10000000ull
+#define SAMPLE_NS       100000000ull
 #define LOG_INTERVAL_NS 1000000ull /* a program that maps all the time must not keep us busy */
-#define IN_FLIGHT_NS	200000000ull
-#define POLL_MAX	512
+#define IN_FLIGHT_NS    200000000ull
+#define POLL_MAX        512
 
 struct loop {
 	struct rec_session *s;
@@ -73,7 +73,7 @@ static void kill_run(struct rec_session *s)
 {
 	struct rec_process *p, *next;
 
-	HASH_ITER(hh, s->world.processes, p, next)
+	HASH_ITER (hh, s->world.processes, p, next)
 		if (!p->ended)
 			kill(p->pid, SIGKILL);
 }

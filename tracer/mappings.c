@@ -64,8 +64,9 @@ static struct rec_region *make_region(struct rec_world *w, const struct rec_regi
 	r->id = w->next_region++;
 	if (r->file != FLT_NONE)
 		r->generation = w->file[r->file]->mappings++;
-	def = json_pack("{s:I, s:o, s:I, s:I, s:I, s:i, s:i, s:s, s:i, s:I}", "id", (json_int_t)r->id,
-			"file", r->file == FLT_NONE ? json_null() : json_integer((json_int_t)r->file),
+	def = json_pack("{s:I, s:o, s:I, s:I, s:I, s:i, s:i, s:s, s:i, s:I}", "id",
+			(json_int_t)r->id, "file",
+			r->file == FLT_NONE ? json_null() : json_integer((json_int_t)r->file),
 			"addr", (json_int_t)r->addr, "length", (json_int_t)r->length, "offset",
 			(json_int_t)r->offset, "prot", (int)r->prot, "flags", (int)r->flags, "kind",
 			rec_region_kind_name(r->kind), "generation", (int)r->generation, "align",
@@ -329,7 +330,8 @@ static void on_mremap(struct rec_world *w, struct rec_process *p, const struct r
 		want.offset = rec_region_offset(old, e->arg[0]);
 	/* MREMAP_DONTUNMAP leaves the old place mapped, but empty */
 	if (!(e->arg[3] & MREMAP_DONTUNMAP))
-		rec_space_unmap(&p->space, e->arg[0], e->arg[0] + round_up(w, e->arg[1]), UINT64_MAX);
+		rec_space_unmap(&p->space, e->arg[0], e->arg[0] + round_up(w, e->arg[1]),
+				UINT64_MAX);
 	add(w, p, FLT_RO_MREMAP, &want, NULL, e->h.end, rec_event_duration(&e->h), old->id);
 }
 

@@ -128,7 +128,8 @@ static void sift_down(struct rec_merge *m, unsigned int n, unsigned int at)
 
 		if (child >= n)
 			return;
-		if (child + 1 < n && first_end(m, m->heap[child + 1]) < first_end(m, m->heap[child]))
+		if (child + 1 < n &&
+		    first_end(m, m->heap[child + 1]) < first_end(m, m->heap[child]))
 			child++;
 		if (first_end(m, m->heap[at]) <= first_end(m, m->heap[child]))
 			return;

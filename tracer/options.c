@@ -28,7 +28,8 @@ enum {
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0, "write the trace here (default: faultline-DATE-TIME.flt)", 1},
-	{"pid", 'p', "PID", 0, "record a process that runs already, with its threads and children", 1},
+	{"pid", 'p', "PID", 0, "record a process that runs already, with its threads and children",
+	 1},
 	{"label", KEY_LABEL, "TEXT", 0, "free text that the trace carries", 1},
 	{"duration", KEY_DURATION, "SECONDS", 0,
 	 "end the recording after so long (a launched command is interrupted)", 1},
@@ -43,10 +44,11 @@ static const struct argp_option options[] = {
 	{"no-marks", KEY_NO_MARKS, NULL, 0, "no probes on evaluations", 3},
 	{"no-barriers", KEY_NO_BARRIERS, NULL, 0, "no probes on barriers", 3},
 	{"no-block", KEY_NO_BLOCK, NULL, 0, "no block I/O", 4},
-	{"cache", KEY_CACHE, "yes|no", 0, "pages of the model added to and dropped from the page cache",
-	 4},
+	{"cache", KEY_CACHE, "yes|no", 0,
+	 "pages of the model added to and dropped from the page cache", 4},
 	{"no-program", KEY_NO_PROGRAM, NULL, 0, "do not derive the replay program at the end", 4},
-	{"no-score", KEY_NO_SCORE, NULL, 0, "do not measure CPU and memory (2 s) before the run", 4},
+	{"no-score", KEY_NO_SCORE, NULL, 0, "do not measure CPU and memory (2 s) before the run",
+	 4},
 	{"backend", KEY_BACKEND, "NAME", 0, "bpf (the only one)", 5},
 	{"ring", KEY_RING, "MIB", 0, "size of each CPU's ring (default 16)", 5},
 	{"verbose", 'v', NULL, 0, "say what is hooked; twice: also what the BPF loader says", 6},
@@ -183,15 +185,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		if (!o->pid && !o->command)
-			argp_error(state, "what is to be recorded? give a command after --, or -p PID");
+			argp_error(state,
+				   "what is to be recorded? give a command after --, or -p PID");
 		if (o->pid && o->command)
 			argp_error(state, "either -p PID or a command, not both");
 		if (o->pid && o->memory_limit)
-			argp_error(state,
-				   "--memory-limit needs a run from its start: what a process has in "
-				   "memory stays charged elsewhere. Start it in a limited group "
-				   "('systemd-run --user --scope -p MemoryMax=2560M -p MemorySwapMax=0 "
-				   "COMMAND') and record that with -p");
+			argp_error(
+				state,
+				"--memory-limit needs a run from its start: what a process has in "
+				"memory stays charged elsewhere. Start it in a limited group "
+				"('systemd-run --user --scope -p MemoryMax=2560M -p MemorySwapMax=0 "
+				"COMMAND') and record that with -p");
 		if (o->pid && o->evicts)
 			argp_error(state, "--evict is for a command that is launched, not for -p");
 		break;

@@ -36,8 +36,8 @@ static bool has_table(struct rec_world *w)
 uint32_t rec_stream_new(struct rec_world *w, const char *type, uint64_t now, json_t *more)
 {
 	uint64_t first = now > w->sink->epoch ? now - w->sink->epoch : 0;
-	json_t *def = json_pack("{s:i, s:s, s:I}", "id", (int)w->next_stream, "type", type, "first_ns",
-				(json_int_t)first);
+	json_t *def = json_pack("{s:i, s:s, s:I}", "id", (int)w->next_stream, "type", type,
+				"first_ns", (json_int_t)first);
 
 	if (def && more)
 		json_object_update(def, more);
@@ -93,7 +93,8 @@ static pid_t process_of(pid_t tid)
 	uint64_t pid;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	if (host_file_read(path, status, sizeof(status)) < 0 || host_text_u64(status, "Tgid:", &pid))
+	if (host_file_read(path, status, sizeof(status)) < 0 ||
+	    host_text_u64(status, "Tgid:", &pid))
 		return 0;
 	return (pid_t)pid;
 }
@@ -149,8 +150,9 @@ static void region_exit(struct rec_world *w, struct rec_process *p, uint64_t now
 
 static void new_task(struct rec_world *w, const struct rec_event_task *e)
 {
-	struct rec_process *parent, *p;
 	struct rec_thread *t = rec_thread_find(w, (pid_t)e->h.tid);
+	const struct rec_thread *maker = rec_thread_find(w, e->parent_tid);
+	struct rec_process *parent, *p;
 
 	/* A number that is used again without our having seen the end of its first owner. */
 	if (t && is_tid((pid_t)e->h.tid)) {
@@ -158,8 +160,8 @@ static void new_task(struct rec_world *w, const struct rec_event_task *e)
 		w->thread[e->h.tid] = NULL;
 	}
 	if (e->pid == e->parent_pid) {
-		rec_thread_get(w, (pid_t)e->h.tid, e->pid);
-		return;
+		t = rec_thread_get(w, (pid_t)e->h.tid, e->pid);
+		goto name;
 	}
 	HASH_FIND_INT(w->processes, &e->parent_pid, parent);
 	HASH_FIND_INT(w->processes, &e->pid, p);
@@ -177,7 +179,11 @@ static void new_task(struct rec_world *w, const struct rec_event_task *e)
 		p->heap = parent->heap;
 		p->heap_end = parent->heap_end;
 	}
-	rec_thread_get(w, (pid_t)e->h.tid, e->pid);
+	t = rec_thread_get(w, (pid_t)e->h.tid, e->pid);
+name:
+	/* its maker's, until it gives itself another; and it may be gone by now */
+	if (t && maker)
+		memcpy(t->comm, maker->comm, sizeof(t->comm));
 }
 
 static void end_task(struct rec_world *w, const struct rec_event_task *e)
@@ -240,7 +246,7 @@ void rec_people_free(struct rec_world *w)
 {
 	struct rec_process *p, *next;
 
-	HASH_ITER(hh, w->processes, p, next) {
+	HASH_ITER (hh, w->processes, p, next) {
 		HASH_DEL(w->processes, p);
 		rec_space_clear(&p->space);
 		free(p);

@@ -54,23 +54,27 @@ int rec_privileges_check(struct host_err *err)
 				 "tracing needs root%s: run it with sudo, the command itself will "
 				 "run as you",
 				 paranoia());
-	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) > 0 && strcmp(ns, FIRST_PID_NAMESPACE))
-		return host_fail(err, -EPERM,
-				 "this is a container with process numbers of its own: record on the "
-				 "host (with -p for a process in here)");
+	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) > 0 &&
+	    strcmp(ns, FIRST_PID_NAMESPACE))
+		return host_fail(
+			err, -EPERM,
+			"this is a container with process numbers of its own: record on the "
+			"host (with -p for a process in here)");
 	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
 		struct utsname u = {0};
 
 		uname(&u);
-		return host_fail(err, -EOPNOTSUPP,
-				 "kernel %s carries no type information (/sys/kernel/btf/vmlinux), "
-				 "which BPF tracing needs: use a kernel with CONFIG_DEBUG_INFO_BTF=y",
-				 u.release);
+		return host_fail(
+			err, -EOPNOTSUPP,
+			"kernel %s carries no type information (/sys/kernel/btf/vmlinux), "
+			"which BPF tracing needs: use a kernel with CONFIG_DEBUG_INFO_BTF=y",
+			u.release);
 	}
 	if (is_locked_down())
-		return host_fail(err, -EPERM,
-				 "the kernel is locked down to confidentiality, which forbids tracing: "
-				 "boot with lockdown=integrity, or without Secure Boot");
+		return host_fail(
+			err, -EPERM,
+			"the kernel is locked down to confidentiality, which forbids tracing: "
+			"boot with lockdown=integrity, or without Secure Boot");
 	return 0;
 }
 

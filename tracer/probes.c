@@ -68,7 +68,7 @@ struct rec_probes {
 	struct rec_world *world;
 	struct candidate candidate[CANDIDATES_MAX];
 	unsigned int candidates;
-	int barrier_rank; /* of the best barrier that is probed */
+	int barrier_rank;    /* of the best barrier that is probed */
 	struct probe *probe; /* by symbol id */
 	unsigned int probes;
 	struct seen_file *seen;
@@ -123,7 +123,8 @@ static int add_chosen(struct rec_probes *p, const char *const *specs, unsigned i
 			continue;
 		c->file = realpath(at + 1, NULL);
 		if (!c->file)
-			return host_fail(err, -errno, "cannot find %s: %s", at + 1, strerror(errno));
+			return host_fail(err, -errno, "cannot find %s: %s", at + 1,
+					 strerror(errno));
 	}
 	return 0;
 }
@@ -142,7 +143,8 @@ int rec_probes_open(struct rec_probes **out, struct rec_attach *a, struct rec_wo
 	if (!o->no_barriers && o->barriers)
 		ret = add_chosen(p, o->barrier, o->barriers, true, err);
 	else if (!o->no_barriers)
-		add_defaults(p, default_barriers, sizeof(default_barriers) / sizeof(default_barriers[0]));
+		add_defaults(p, default_barriers,
+			     sizeof(default_barriers) / sizeof(default_barriers[0]));
 	if (!ret && !o->no_marks && o->marks)
 		ret = add_chosen(p, o->mark, o->marks, false, err);
 	else if (!ret && !o->no_marks)
@@ -154,7 +156,8 @@ int rec_probes_open(struct rec_probes **out, struct rec_attach *a, struct rec_wo
 			continue;
 		rec_probes_file(p, p->candidate[i].file);
 		if (p->probes == before)
-			ret = host_fail(err, -ENOENT, "cannot probe %s in %s: no such function there",
+			ret = host_fail(err, -ENOENT,
+					"cannot probe %s in %s: no such function there",
 					p->candidate[i].name, p->candidate[i].file);
 	}
 	if (ret)
@@ -203,8 +206,8 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 	probes[id] = (struct probe){.candidate = c, .path = strdup(shown)};
 	/* defined before the first event of it can come */
 	rec_sink_define(w->sink, "symbol",
-			json_pack("{s:i, s:s, s:s, s:s}", "id", (int)id, "name", c->name, "file", shown,
-				  "role", c->barrier ? "barrier" : "evaluation"));
+			json_pack("{s:i, s:s, s:s, s:s}", "id", (int)id, "name", c->name, "file",
+				  shown, "role", c->barrier ? "barrier" : "evaluation"));
 	w->symbols = p->probes = id + 1;
 	probes[id].error = rec_attach_probe(p->attach, c->barrier, path, offset, id | c->cookie);
 	if (!probes[id].error && c->barrier && c->rank < p->barrier_rank)
@@ -270,8 +273,8 @@ static const char *openable(const struct pending_file *f, char *link, size_t siz
 {
 	if (!stat(f->path, st) && st->st_ino == f->ino)
 		return f->path;
-	snprintf(link, size, "/proc/%d/map_files/%llx-%llx", (int)f->pid, (unsigned long long)f->start,
-		 (unsigned long long)f->end);
+	snprintf(link, size, "/proc/%d/map_files/%llx-%llx", (int)f->pid,
+		 (unsigned long long)f->start, (unsigned long long)f->end);
 	return !stat(link, st) && S_ISREG(st->st_mode) ? link : NULL;
 }
 
@@ -381,7 +384,8 @@ void rec_probes_process(struct rec_probes *p, pid_t pid)
 
 		if (line[n - 1] == '\n')
 			line[n - 1] = '\0';
-		if (sscanf(line, "%llx-%llx %7s %*x %*x:%*x %llu %n", &start, &end, prot, &ino, &at) < 4)
+		if (sscanf(line, "%llx-%llx %7s %*x %*x:%*x %llu %n", &start, &end, prot, &ino,
+			   &at) < 4)
 			continue;
 		if (!at || prot[2] != 'x' || !ino || line[at] != '/')
 			continue;
@@ -408,7 +412,6 @@ const char *rec_probes_text(const struct rec_probes *p, unsigned int i, char *bu
 	probe = &p->probe[i];
 	slash = probe->path ? strrchr(probe->path, '/') : NULL;
 	snprintf(buf, size, "%s %s in %s%s", probe->candidate->barrier ? "barrier" : "mark",
-		 probe->candidate->name, slash ? slash + 1 : "?",
-		 probe->error ? " (failed)" : "");
+		 probe->candidate->name, slash ? slash + 1 : "?", probe->error ? " (failed)" : "");
 	return buf;
 }

@@ -52,8 +52,8 @@ struct rec_session {
 	unsigned int residencies;
 	struct rec_disk disk[HOST_DEVICES_MAX];
 	unsigned int disks;
-	uint64_t begin, end; /* CLOCK_MONOTONIC: the run's */
-	struct rusage before, usage; /* of the run: at the beginning, at its end */
+	uint64_t begin, end;           /* CLOCK_MONOTONIC: the run's */
+	struct rusage before, usage;   /* of the run: at the beginning, at its end */
 	struct rusage own_before, own; /* the recorder's, while the run ran */
 	bool has_usage;
 	int status; /* as of wait(); -1: not known */

@@ -125,7 +125,8 @@ static int create_trace(struct rec_session *s)
 	ret = flt_writer_create(&s->sink.writer, s->opt.output, header, NULL);
 	json_decref(header);
 	if (ret == -EEXIST)
-		rec_say("%s exists; name another file with -o (nothing is overwritten)", s->opt.output);
+		rec_say("%s exists; name another file with -o (nothing is overwritten)",
+			s->opt.output);
 	else if (ret)
 		rec_say("cannot create %s: %s", s->opt.output, strerror(-ret));
 	if (ret)
@@ -146,7 +147,8 @@ static int check_output(const struct rec_session *s)
 	char *slash;
 
 	if (!access(s->opt.output, F_OK)) {
-		rec_say("%s exists; name another file with -o (nothing is overwritten)", s->opt.output);
+		rec_say("%s exists; name another file with -o (nothing is overwritten)",
+			s->opt.output);
 		return -EEXIST;
 	}
 	snprintf(dir, sizeof(dir), "%s", s->opt.output);
@@ -170,9 +172,10 @@ static void name_arguments(struct rec_session *s)
 		char *path = arg ? realpath(arg, NULL) : NULL;
 
 		if (path)
-			rec_file_hint(&s->world,
-				      (uint32_t)(major(st.st_dev) << 20 | (minor(st.st_dev) & 0xfffff)),
-				      st.st_ino, path);
+			rec_file_hint(
+				&s->world,
+				(uint32_t)(major(st.st_dev) << 20 | (minor(st.st_dev) & 0xfffff)),
+				st.st_ino, path);
 		free(path);
 	}
 }
@@ -333,6 +336,17 @@ static int attach_kernel(struct rec_session *s)
 	return ret ? fail(&err, ret) : 0;
 }
 
+/* The launched process' only thread, which is called as the command will be. */
+static void add_first_thread(struct rec_session *s)
+{
+	struct rec_thread *t = rec_thread_get(&s->world, s->pid, s->pid);
+	const char *slash = strrchr(s->opt.command[0], '/');
+
+	if (t)
+		snprintf(t->comm, sizeof(t->comm), "%.15s", slash ? slash + 1 : s->opt.command[0]);
+	s->world.root->in_exec = true; /* what it has mapped until then is ours */
+}
+
 static int attach_probes(struct rec_session *s)
 {
 	struct host_err err = {""};
@@ -342,8 +356,7 @@ static int attach_probes(struct rec_session *s)
 		return fail(&err, ret);
 	if (!s->launched)
 		return rec_attach_existing(s);
-	rec_thread_get(&s->world, s->pid, s->pid);
-	s->world.root->in_exec = true; /* what it has mapped until then is ours */
+	add_first_thread(s);
 	/* Libraries are found when they are mapped; the program itself can be looked at now. */
 	if (strchr(s->opt.command[0], '/'))
 		rec_probes_file(s->probes, s->opt.command[0]);

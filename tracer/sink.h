@@ -14,8 +14,8 @@
 
 struct rec_sink {
 	struct flt_writer *writer;
-	uint64_t epoch; /* CLOCK_MONOTONIC of the trace's time 0 */
-	int error;	/* the first one */
+	uint64_t epoch;   /* CLOCK_MONOTONIC of the trace's time 0 */
+	int error;        /* the first one */
 	uint64_t refused; /* records after it */
 };
 

@@ -14,7 +14,7 @@
 struct rec_region {
 	uint64_t id;
 	uint64_t addr, length;
-	uint64_t file;	 /* file id, FLT_NONE for none */
+	uint64_t file;   /* file id, FLT_NONE for none */
 	uint64_t offset; /* in the file */
 	uint32_t prot, flags;
 	uint32_t kind; /* enum rec_region_kind */

@@ -53,7 +53,8 @@ static int open_ring(struct rec_tasklog *t, pid_t pid, unsigned int cpu)
 
 	if (fd < 0)
 		return -errno;
-	page = mmap(NULL, (RING_PAGES + 1) * t->page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	page = mmap(NULL, (RING_PAGES + 1) * t->page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    0);
 	if (page == MAP_FAILED) {
 		int ret = -errno;
 
@@ -244,8 +245,8 @@ static int take_record(struct rec_tasklog *t, unsigned int cpu, const struct per
 			.parent_tid = (pid_t)task->ptid,
 		};
 		return push_task(t, cpu, time,
-				 h->type == PERF_RECORD_FORK ? REC_EV_TASK_NEW : REC_EV_TASK_EXIT, &e,
-				 m);
+				 h->type == PERF_RECORD_FORK ? REC_EV_TASK_NEW : REC_EV_TASK_EXIT,
+				 &e, m);
 	default:
 		return 0;
 	}

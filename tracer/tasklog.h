@@ -18,7 +18,7 @@ struct rec_event_task {
 	struct rec_event h; /* h.tid: the thread that was made, ends or has a new name */
 	pid_t pid;
 	pid_t parent_pid, parent_tid; /* REC_EV_TASK_NEW */
-	char comm[16];		      /* REC_EV_EXEC, REC_EV_COMM */
+	char comm[16];                /* REC_EV_EXEC, REC_EV_COMM */
 };
 
 struct rec_event_mapping {

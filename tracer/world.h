@@ -36,7 +36,7 @@ struct rec_file_name {
 		uint64_t dev;
 	} key;
 	struct rec_file *file; /* NULL: not met yet */
-	char *path;	       /* may be NULL */
+	char *path;            /* may be NULL */
 	UT_hash_handle hh;
 };
 
@@ -46,7 +46,7 @@ struct rec_process {
 	struct rec_space space;
 	struct rec_region *heap;
 	uint64_t heap_end;
-	bool in_exec;	    /* between exec() and its first system call the kernel maps by itself */
+	bool in_exec; /* between exec() and its first system call the kernel maps by itself */
 	bool ended;
 	uint64_t next_scan; /* no look into /proc/PID/maps before, ns */
 	UT_hash_handle hh;
@@ -85,7 +85,7 @@ struct rec_mark_symbol {
 };
 
 struct rec_marks {
-	int best_rank;	/* of those that have begun */
+	int best_rank; /* of those that have begun */
 	bool any;
 	uint64_t count[16]; /* by class */
 };
@@ -96,13 +96,14 @@ struct rec_block;
 struct rec_totals {
 	uint64_t faults, major, blocked, unresolved;
 	uint64_t barriers, reads, hints, regions, cache;
-	uint64_t evaluations, decodes, batch_tokens; /* marks; those of one token; tokens in larger ones */
+	uint64_t evaluations, decodes,
+		batch_tokens; /* marks; those of one token; tokens in larger ones */
 	uint64_t io_read_bytes, io_foreign_read_bytes;
-	uint64_t io_requests;	/* block records, without those of bios */
+	uint64_t io_requests;   /* block records, without those of bios */
 	uint64_t io_unfinished; /* of them without a completion */
-	uint64_t io_parts;	/* of them completions of a part */
-	uint64_t io_requeued;	/* issues that were not the first one of a request */
-	uint64_t io_unissued;	/* completions of what was issued before the recording */
+	uint64_t io_parts;      /* of them completions of a part */
+	uint64_t io_requeued;   /* issues that were not the first one of a request */
+	uint64_t io_unissued;   /* completions of what was issued before the recording */
 	uint64_t scans;
 };
 
@@ -113,7 +114,7 @@ struct rec_world {
 	uint64_t next_region, next_file;
 	uint32_t cache_stream; /* REC_NO_STREAM: nothing yet */
 	struct rec_process *processes;
-	struct rec_process *root; /* the launched or attached process */
+	struct rec_process *root;   /* the launched or attached process */
 	struct rec_thread **thread; /* by tid */
 	struct rec_file_name *files;
 	struct rec_file **file; /* by id */
@@ -125,7 +126,8 @@ struct rec_world {
 	struct rec_totals totals;
 	dev_t output_dev; /* the trace's own file must never count as the model */
 	ino_t output_ino;
-	void (*watch)(void *arg, uint32_t dev, uint64_t ino); /* a file whose cache is of interest */
+	void (*watch)(void *arg, uint32_t dev,
+		      uint64_t ino); /* a file whose cache is of interest */
 	void *watch_arg;
 };
 
@@ -176,7 +178,8 @@ struct rec_region *rec_mappings_find(struct rec_world *w, struct rec_process *p,
 void rec_mappings_scan(struct rec_world *w, struct rec_process *p, uint64_t now, bool special);
 
 /* calls.c: reads, hints, barriers, marks */
-void rec_calls_syscall(struct rec_world *w, struct rec_thread *t, const struct rec_event_syscall *e);
+void rec_calls_syscall(struct rec_world *w, struct rec_thread *t,
+		       const struct rec_event_syscall *e);
 void rec_calls_event(struct rec_world *w, struct rec_thread *t, const struct rec_event_call *e,
 		     uint32_t kind);
 void rec_calls_free(struct rec_world *w);
