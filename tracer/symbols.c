@@ -78,7 +78,8 @@ int rec_symbols_find(const char *path, struct rec_symbol *symbols, size_t n)
 	for (size_t k = 0; k < n; k++)
 		symbols[k].offset = 0;
 	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	/* not mapped: whoever owns the file may truncate it while we read */
+	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf || elf_kind(elf) != ELF_K_ELF) {
 		found = -ENOEXEC;
 		goto out;
