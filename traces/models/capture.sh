@@ -70,13 +70,17 @@ while read -r name model preset limit test; do
 	./faultline record --memory-limit "$limit" --label "$label" -o "$BUILD/$name.flt" -- \
 		"${command[@]}" </dev/null
 	./faultline verify "$BUILD/$name.flt" || die "the recording of $name does not verify"
-	mv "$BUILD/$name.flt" "traces/$name.flt"
+	# What is given away names no people, hosts or folders.
+	rm -f "traces/$name.flt"
+	./faultline prepare --private -o "traces/$name.flt" "$BUILD/$name.flt"
+	rm -f "$BUILD/$name.flt"
 	{
 		echo "How traces/$name.flt was made (traces/models/capture.sh $name does it again):"
 		echo
 		echo "    gguf-gen -p $preset -o $model"
 		echo "    faultline record --memory-limit $limit -o $name.flt -- \\"
 		echo "        llama-bench -m $model ${command[*]:3}"
+		echo "    faultline prepare --private ..."
 		echo
 		echo "Random weights in the real geometry; a recording under pressure, hence the truth about"
 		echo "that run and no basis for predictions about others. What the trace says of itself:"
