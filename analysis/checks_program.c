@@ -116,7 +116,8 @@ int ana_check_summary(struct ana_checks *c, struct flt_reader *r)
 	size_t i;
 	int ret = 0;
 
-	if (!flt_record_count(r, FLT_PROGRAM))
+	/* The summary comes last: a trace that was cut off may well be without it. */
+	if (!flt_record_count(r, FLT_PROGRAM) || !flt_finished(r))
 		return 0;
 	rec = malloc(BATCH * sizeof(*rec));
 	if (!rec)

@@ -28,7 +28,8 @@ static const struct argp_option options[] = {
 	 0},
 	{"fault-around", 'a', "SIZE", 0,
 	 "Bytes that one fault maps (default: as recorded, else 64K)", 0},
-	{"max-lanes", 'm', "N", 0, "Fold threads beyond N lanes into one that meets at no barrier", 0},
+	{"max-lanes", 'm', "N", 0, "Fold threads beyond N lanes into one that meets at no barrier",
+	 0},
 	{"json", 'j', NULL, 0, "Print what was found as JSON", 0},
 	{0},
 };

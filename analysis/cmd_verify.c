@@ -247,8 +247,8 @@ static int repair(const char *cmd, const struct verify_options *o)
 	if (*rep.message)
 		printf("  %s\n", ana_safe(name, sizeof(name), rep.message));
 	if (!flt_open(&r, o->out, 0, NULL, 0)) {
-		if (!flt_record_count(r, FLT_PROGRAM))
-			printf("  it has no replay program yet: 'faultline prepare -o FILE %s' adds one\n",
+		if (!flt_record_count(r, FLT_PROGRAM) || !flt_record_count(r, FLT_SUMMARY))
+			printf("  it has no whole replay program: 'faultline prepare -o FILE %s' makes one\n",
 			       ana_safe(name, sizeof(name), o->out));
 		flt_close(r);
 	}

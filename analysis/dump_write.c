@@ -155,13 +155,22 @@ static void put_kind(struct ana_dump_writer *w, uint32_t kind, const struct flt_
 	put_number(w, kind);
 }
 
-/* Names of fields of kinds that this version does not know. */
+/*
+ * The name of a field. Two of them, the stream and record that a record points at, are called like
+ * what every record has, and a line must not have two members of one name.
+ */
 static const char *field_name(const struct flt_kind_info *info, unsigned int i)
 {
 	static const char *const unknown[FLT_FIELDS] = {"f0", "f1", "f2", "f3", "f4",
 							"f5", "f6", "f7", "f8"};
 
-	return info ? info->field[i].name : unknown[i];
+	if (!info)
+		return unknown[i];
+	if (!strcmp(info->field[i].name, "stream"))
+		return "other_stream";
+	if (!strcmp(info->field[i].name, "seq"))
+		return "other_seq";
+	return info->field[i].name;
 }
 
 static unsigned int field_count(const struct flt_kind_info *info)
@@ -223,11 +232,12 @@ static void lay_out_columns(struct ana_dump_writer *w)
 		if (!info || !(w->kinds >> kind & 1))
 			continue;
 		for (unsigned int i = 0; i < info->nfields; i++) {
-			int at = find_column(w, info->field[i].name);
+			const char *name = field_name(info, i);
+			int at = find_column(w, name);
 
 			if (at < 0 && w->columns < sizeof(w->column) / sizeof(w->column[0])) {
 				at = (int)w->columns;
-				w->column[w->columns++] = info->field[i].name;
+				w->column[w->columns++] = name;
 			}
 			w->place[kind][i] = (int8_t)at;
 		}

@@ -215,6 +215,8 @@ void ana_info_evaluations(const struct ana_info *info)
 	const struct ana_scan *s = &info->scan;
 	bool list = info->tokens || s->evaluations.count <= SHORT_RUN;
 
+	if (s->bad_summary)
+		printf("\nThe list of evaluations makes no sense: 'faultline verify' says more.\n");
 	if (!s->evaluations.count)
 		return;
 	if (!list)

@@ -157,7 +157,7 @@ int ana_scan(struct ana_scan *s, struct flt_reader *r)
 {
 	struct ana_progress progress;
 	uint64_t done = 0;
-	int ret, damaged;
+	int ret, damaged = 0;
 
 	memset(s, 0, sizeof(*s));
 	s->r = r;
@@ -173,9 +173,11 @@ int ana_scan(struct ana_scan *s, struct flt_reader *r)
 		ret = ana_ids_load(&s->lanes, r, "lane");
 	if (ret)
 		return ret;
-	damaged = ana_evaluations_load(&s->evaluations, r);
-	if (damaged && damaged != -EBADMSG)
-		return damaged;
+	/* Without them, faults simply belong to no evaluation. */
+	ret = ana_evaluations_load(&s->evaluations, r);
+	s->bad_summary = ret == -EBADMSG;
+	if (ret && !s->bad_summary)
+		return ret;
 	ret = allocate(s);
 	if (ret)
 		return ret;
