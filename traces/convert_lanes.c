@@ -200,6 +200,24 @@ static struct group *group_get(struct convert *c, uint64_t id, uint64_t evaluati
 	return g;
 }
 
+/* A barrier that is left out was counted when it went into its lane's queue. */
+static void uncount_barrier(struct convert *c, uint32_t lane, const struct queued *q)
+{
+	c->st->barriers--;
+	if (c->lane[lane].evaluation == q->evaluation) {
+		c->lane[lane].sums.barriers--;
+		return;
+	}
+	for (size_t i = c->nsummary; i-- > 0;) {
+		struct flt_record *r = &c->summary[i];
+
+		if (r->stream == lane && r->f[FLT_S_EVAL_INDEX] == q->evaluation) {
+			r->f[FLT_S_EVAL_BARRIERS]--;
+			return;
+		}
+	}
+}
+
 /*
  * All members of a generation are known: tell them how many they are. If they
  * do not all stand in the same evaluation (something was lost), a replay would
@@ -216,6 +234,8 @@ static void group_settle(struct convert *c, struct group *g)
 			g->member[m].at < l->n ? &l->q[g->member[m].at].rec : &l->cur;
 
 		if (g->torn) {
+			if (g->member[m].at < l->n)
+				uncount_barrier(c, g->member[m].lane, &l->q[g->member[m].at]);
 			r->kind = FLT_P_IDLE;
 			r->dur = 0;
 			memset(r->f, 0, sizeof(r->f));
