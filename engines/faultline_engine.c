@@ -18,14 +18,14 @@
 #include <unistd.h>
 
 #include "engines/fio_checks.h"
+#include "engines/fio_compat.h"
 #include "engines/group.h"
 #include "engines/lanes.h"
 #include "engines/plan_group.h"
 #include "engines/result.h"
 #include "engines/selection.h"
 
-#define FLAGS     (FIO_SYNCIO | FIO_NOEXTEND)
-#define RAMP_USEC (7ull * 24 * 3600 * 1000000) /* longer than any warm-up */
+#define FLAGS (FIO_SYNCIO | FIO_NOEXTEND)
 
 extern struct ioengine_ops ioengine;
 
@@ -287,7 +287,7 @@ static int setup_job(struct thread_data *td, struct host_err *err)
 	td->io_ops_data = j;
 	/* What is replayed unmeasured is to fio what it calls ramp time; we end it ourselves. */
 	if (g->sel.prefix)
-		td->o.ramp_time = RAMP_USEC;
+		eng_fio_begin_ramp(td);
 	/* For fio's estimate of the time left. */
 	bytes = eng_plan_job_bytes(g, j->index);
 	td->o.io_size = bytes > td->o.min_bs[DDIR_READ] ? bytes : td->o.min_bs[DDIR_READ];
@@ -331,7 +331,7 @@ static enum eng_end told_to_stop(struct thread_data *td)
 {
 	bool clock_runs = td->epoch.tv_sec || td->epoch.tv_nsec;
 
-	if (td->o.timeout && clock_runs && !in_ramp_time(td) &&
+	if (td->o.timeout && clock_runs && !eng_fio_in_ramp(td) &&
 	    utime_since_now(&td->epoch) >= td->o.timeout)
 		return ENG_RUNTIME;
 	return td->terminate ? ENG_SIGNAL : ENG_RUNNING;
@@ -403,17 +403,6 @@ static int fio_faultline_post_init(struct thread_data *td)
 
 /* ---- prep(), queue(): for each I/O --------------------------------------------------------- */
 
-/* The warm-up is over: everything that fio has counted so far is forgotten. */
-static void begin_measuring(struct thread_data *td)
-{
-	if (!in_ramp_time(td))
-		return;
-	td->ramp_time_over = true;
-	reset_all_stats(td);
-	reset_io_stats(td);
-	td_set_runstate(td, TD_RUNNING);
-}
-
 static void set_file(struct thread_data *td, struct io_u *io_u, struct fio_file *f)
 {
 	struct fio_file *old = io_u->file;
@@ -435,12 +424,12 @@ static int fio_faultline_prep(struct thread_data *td, struct io_u *io_u)
 	io_u->file->last_pos[DDIR_READ] = io_u->file->file_offset;
 	if (eng_job_next(j, &op, &measured) != ENG_NEXT_IO) {
 		if (measured)
-			begin_measuring(td);
+			eng_fio_end_ramp(td);
 		td->done = 1;
 		return 1;
 	}
 	if (measured)
-		begin_measuring(td);
+		eng_fio_end_ramp(td);
 	io_u->offset = io_u->verify_offset = op->offset;
 	io_u->buflen = io_u->xfer_buflen = op->length;
 	set_file(td, io_u, td->files[op->file]);
