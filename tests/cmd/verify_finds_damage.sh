@@ -17,7 +17,7 @@ size=$(stat -c %s $small)
 for ((at = 0; at < size; at += 13)); do
 	cp $small "$TMP/bad.flt"
 	byte=$(od -An -tu1 -j $at -N 1 $small)
-	printf "\\x$(printf %x $((byte ^ 16)))" | dd of="$TMP/bad.flt" bs=1 seek=$at conv=notrunc status=none
+	printf %b "\\x$(printf %x $((byte ^ 16)))" | dd of="$TMP/bad.flt" bs=1 seek=$at conv=notrunc status=none
 	assert_status 1 "$FAULTLINE" verify "$TMP/bad.flt"
 	for command in "info --json" "dump -f csv" jobfile "prepare -o $TMP/p.flt"; do
 		status=0
