@@ -54,3 +54,12 @@ assert_status 2 "$FAULTLINE" bicycle
 assert_eq "$OUTPUT" "faultline: there is no command 'bicycle'; 'faultline help' lists them"
 assert_status 2 "$FAULTLINE" help bicycle
 assert_status 2 "$FAULTLINE" "$(printf 'x%.0s' {1..5000})"
+
+# Every option that --help names is explained by the manual page.
+for command in info dump verify prepare jobfile doctor result; do
+	page=analysis/faultline-$command.1.scd
+	assert_file "$page"
+	while read -r option; do
+		grep -qF -- "*$option*" "$page" || fail "$page does not explain $option"
+	done < <("$FAULTLINE" $command --help | grep -oE '^ +(-., +)?--[a-z-]+' | grep -oE -- '--[a-z-]+' | grep -vE '^--(help|usage|version)$')
+done
