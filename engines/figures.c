@@ -254,7 +254,8 @@ static void reading(const struct eng_group *g, struct eng_figures *f)
 		a = g->from.memcg.refault_file;
 		b = g->to.memcg.refault_file;
 		/* Without a limit of our own the machine's count is the only one. */
-		if (!g->memcg_path[0] || a == HOST_UNKNOWN || b == HOST_UNKNOWN) {
+		f->refaults_of_group = g->memcg_path[0] && a != HOST_UNKNOWN && b != HOST_UNKNOWN;
+		if (!f->refaults_of_group) {
 			a = g->from.metric[HOST_METRIC_VM_REFAULT_FILE];
 			b = g->to.metric[HOST_METRIC_VM_REFAULT_FILE];
 		}

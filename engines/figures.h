@@ -31,6 +31,7 @@ struct eng_figures {
 	bool read_of_process;
 	double model_reads, read_per_token, bandwidth, iops, read_size, await_ms;
 	uint64_t major, minor, blocked, refaults;
+	bool refaults_of_group;
 	double recorded_duration, recorded_tokens_per_s, recorded_evaluations_per_s;
 	uint64_t foreign_read, write_bytes;
 	struct eng_phase phase[8];

@@ -150,6 +150,7 @@ void eng_measure_job(struct eng_job *j, uint64_t entry, bool measured)
 
 	getrusage(RUSAGE_THREAD, &ru);
 	c->switches = (uint64_t)ru.ru_nvcsw;
+	c->preempted = (uint64_t)ru.ru_nivcsw;
 	c->sleeps = j->own_sleeps;
 	blocked = rise(c->switches - was.switches, c->sleeps - was.sleeps);
 	c->major = (uint64_t)ru.ru_majflt;

@@ -185,8 +185,9 @@ struct eng_counts {
 	uint64_t windows, bytes, barriers;
 	uint64_t compute, touch, waited;
 	uint64_t major, minor, blocked;
-	uint64_t switches; /* ru_nvcsw */
-	uint64_t sleeps;   /* own_sleeps at that time */
+	uint64_t preempted; /* ru_nivcsw */
+	uint64_t switches;  /* ru_nvcsw */
+	uint64_t sleeps;    /* own_sleeps at that time */
 };
 
 /* Asks the caller's world whether a job should end: ENG_RUNNING, or the reason. Called in waits, every 50 us or so. */

@@ -15,7 +15,8 @@
 #include "engines/group.h"
 #include "engines/measure.h"
 
-#define RESULT_VERSION 1
+#define RESULT_VERSION  1
+#define PREEMPTED_PER_S 20.0
 
 /* ---- small values ------------------------------------------------------------------- */
 
@@ -193,6 +194,10 @@ static json_t *figures_object(struct eng_group *g, const struct eng_figures *f)
 	set(o, "minor_faults", count(f->minor));
 	set(o, "blocked_faults", count(f->blocked));
 	set(o, "refaults", count(f->refaults));
+	set(o, "refaults_scope",
+	    text(f->refaults == HOST_UNKNOWN ? NULL
+		 : f->refaults_of_group      ? "cgroup"
+					     : "machine"));
 	set(r, "duration_s", real(f->recorded_duration));
 	set(r, "tokens_per_s", real(f->recorded_tokens_per_s));
 	set(r, "evaluations_per_s", real(f->recorded_evaluations_per_s));
@@ -278,6 +283,7 @@ static json_t *lanes_array(const struct eng_group *g)
 		set(o, "minor_faults", count(c->minor - b->minor));
 		set(o, "blocked_faults", count(c->blocked - b->blocked));
 		set(o, "barriers", count(c->barriers - b->barriers));
+		set(o, "preempted", count(c->preempted - b->preempted));
 		json_array_append_new(a, o);
 	}
 	return a;
@@ -456,10 +462,18 @@ static bool complete(struct eng_group *g)
 
 static void add_warnings(struct eng_group *g, const struct eng_figures *f)
 {
-	uint64_t starved = 0;
+	uint64_t starved = 0, preempted = 0;
 
-	for (uint32_t i = 0; i < g->jobs; i++)
+	for (uint32_t i = 0; i < g->jobs; i++) {
 		starved += g->job[i].starved;
+		preempted += g->job[i].count.preempted - g->job[i].base.preempted;
+	}
+	/* A clock tick or two a second are nobody's fault. */
+	if (f->duration > 0 && (double)preempted > PREEMPTED_PER_S * f->duration * g->jobs)
+		eng_warn(g,
+			 "other work was on the CPUs: jobs lost theirs %" PRIu64
+			 " times, and lanes wait for each other at barriers",
+			 preempted);
 	if (starved > 2 * g->jobs)
 		eng_warn(g, "jobs waited %" PRIu64 " times for the trace to be decoded", starved);
 	if (f->foreign_read != HOST_UNKNOWN && f->foreign_read > f->read_bytes / 20 + (1u << 20))

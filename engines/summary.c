@@ -126,7 +126,10 @@ static void io_lines(struct lines *l, const json_t *f)
 	add(l, "  faults         %.0f major, %.0f minor, %.0f waited", number(f, "major_faults"),
 	    number(f, "minor_faults"), number(f, "blocked_faults"));
 	if (known(f, "refaults"))
-		add(l, "; %.0f pages read again", number(f, "refaults"));
+		add(l, "; %.0f pages read again%s", number(f, "refaults"),
+		    strcmp(json_string_value(json_object_get(f, "refaults_scope")), "machine")
+			    ? ""
+			    : " on this machine");
 	end_line(l);
 }
 
