@@ -85,7 +85,7 @@ struct ana_scan {
 	struct ana_evaluations evaluations;
 	struct ana_evaluation_sum *evaluation; /* one more, the last: outside of all */
 	bool marks_inferred, marks_guessed;
-	bool bad_summary; /* the evaluations could not be read */
+	bool bad_summary;         /* the evaluations could not be read */
 	struct ana_faults faults; /* all */
 
 	/* one more entry than definitions: what refers to none */
