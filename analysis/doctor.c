@@ -188,15 +188,13 @@ int ana_doctor_main(int argc, char **argv)
 	ana_doctor_replay(&all, o.engine);
 	ana_doctor_limit(&all);
 	ana_doctor_drive(&all, o.directory);
-	if (!o.quick || trace)
-		ana_doctor_speed(&all, trace, &speed);
+	ana_doctor_speed(&all, trace, o.quick, &speed);
 	if (o.json) {
 		status = ana_print_json(argv[0], findings_json(&all, &speed));
 	} else {
 		for (int i = 0; i < ANA_SECTIONS; i++) {
 			snprintf(about, sizeof(about), i == ANA_DRIVE ? " of %s" : "", o.directory);
-			if (i != ANA_SPEED || !o.quick || trace)
-				print_section(&all, (enum ana_section)i, about);
+			print_section(&all, (enum ana_section)i, about);
 		}
 		status = ana_flush(argv[0]);
 	}

@@ -66,6 +66,8 @@ struct ana_speed {
 	double cpu_scale; /* suggested; 0: none */
 };
 
-void ana_doctor_speed(struct ana_findings *all, struct flt_reader *trace, struct ana_speed *speed);
+/* QUICK: nothing is measured. */
+void ana_doctor_speed(struct ana_findings *all, struct flt_reader *trace, bool quick,
+		      struct ana_speed *speed);
 
 #endif

@@ -214,6 +214,7 @@ void ana_info_evaluations(const struct ana_info *info)
 {
 	const struct ana_scan *s = &info->scan;
 	bool list = info->tokens || s->evaluations.count <= SHORT_RUN;
+	char a[ANA_TEXT];
 
 	if (s->bad_summary)
 		printf("\nThe list of evaluations makes no sense: 'faultline verify' says more.\n");
@@ -227,8 +228,8 @@ void ana_info_evaluations(const struct ana_info *info)
 		printf("  Waits and compute are those of all threads together (%zu lanes).\n",
 		       s->lanes.count);
 	if (!list)
-		printf("  Numbers are per evaluation; --tokens lists all %zu.\n",
-		       s->evaluations.count);
+		printf("  Numbers are per evaluation; --tokens lists all %s.\n",
+		       ana_count(a, s->evaluations.count));
 	if (s->marks_inferred)
 		printf("  The marks are inferred from sweeps over the model: evaluations, not tokens.\n");
 	else if (s->marks_guessed)
