@@ -37,8 +37,7 @@ static json_t *counters(const struct rec_session *s)
 			 integer(t->hints), "regions", integer(t->regions), "cache",
 			 integer(t->cache), "evaluations", integer(t->evaluations), "decodes",
 			 integer(t->decodes), "block", integer(t->io_requests), "requeued",
-			 integer(t->io_requeued), "late",
-			 integer(rec_merge_late(s->merge) - s->late_before));
+			 integer(t->io_requeued), "late", integer(rec_merge_late(s->merge)));
 }
 
 static json_t *lost(const struct rec_session *s)
@@ -276,8 +275,8 @@ int rec_session_finish(struct rec_session *s)
 	s->lossy = is_lossy(invariants);
 	say_status(s);
 	if (s->sink.error) {
-		rec_say("cannot write %s: %s; what was recorded before is in it ('faultline verify "
-			"--repair' makes a finished trace of it)",
+		rec_say("%s ends early: %s; 'faultline verify --repair' makes a finished trace of what "
+			"is in it",
 			s->opt.output, strerror(-s->sink.error));
 		flt_writer_abort(&s->sink.writer);
 		json_decref(invariants);

@@ -90,6 +90,8 @@ static void child(char **command, const struct rec_user *u, int go, int error)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	/* A script's background jobs ignore it; but the recorder listens, and hands it on. */
+	signal(SIGINT, SIG_DFL);
 	ret = become(u);
 	if (!ret) {
 		execvp(command[0], command);

@@ -141,6 +141,11 @@ static void tick(struct loop *l, uint64_t now)
 		sample(s);
 		l->next_sample = now + SAMPLE_NS;
 	}
+	if (s->sink.error && !s->said_error) {
+		s->said_error = true;
+		rec_say("cannot write %s: %s; the run goes on unrecorded", s->opt.output,
+			strerror(-s->sink.error));
+	}
 	rec_live_update(s, now);
 	if (s->opt.duration > 0 && !s->stopped_early &&
 	    (double)(now - s->begin) / 1e9 >= s->opt.duration) {

@@ -129,6 +129,14 @@ static int add_chosen(struct rec_probes *p, const char *const *specs, unsigned i
 	return 0;
 }
 
+static bool is_probed(const struct rec_probes *p, const struct candidate *c)
+{
+	for (unsigned int i = 0; i < p->probes; i++)
+		if (p->probe[i].candidate == c && !p->probe[i].error)
+			return true;
+	return false;
+}
+
 int rec_probes_open(struct rec_probes **out, struct rec_attach *a, struct rec_world *w,
 		    const struct rec_options *o, struct host_err *err)
 {
@@ -150,12 +158,10 @@ int rec_probes_open(struct rec_probes **out, struct rec_attach *a, struct rec_wo
 	else if (!ret && !o->no_marks)
 		add_defaults(p, default_marks, sizeof(default_marks) / sizeof(default_marks[0]));
 	for (unsigned int i = 0; !ret && i < p->candidates; i++) {
-		unsigned int before = p->probes;
-
 		if (!p->candidate[i].file)
 			continue;
 		rec_probes_file(p, p->candidate[i].file);
-		if (p->probes == before)
+		if (!is_probed(p, &p->candidate[i]))
 			ret = host_fail(err, -ENOENT,
 					"cannot probe %s in %s: no such function there",
 					p->candidate[i].name, p->candidate[i].file);

@@ -60,11 +60,7 @@ struct rec_session {
 	unsigned int interrupts;
 	bool stopped_early; /* by a signal or --duration, not by the run's end */
 	uint64_t last_drain;
-	uint64_t late_before;
-	double load[3];
-	int prepare_result;
-	char prepare_note[300];
-	int lossy;
+	bool lossy, said_error;
 };
 
 /* "faultline record: ...\n" on stderr. */

@@ -7,8 +7,8 @@
 
 make_file "$TMP/data" 32
 page=$(getconf PAGESIZE)
-# 64 pages apart: fault-around (16 pages, most of the time) maps no neighbour that is touched
-record one -- "$PAGES" -t 2 -r 2 -e -s 64 "$TMP/data"
+# Cold, and nothing is read ahead: no fault maps a page that another one touches.
+record one --evict "$TMP/data" -- "$PAGES" -R -t 2 -r 2 -e -s 64 "$TMP/data"
 assert_exact one
 regions=$(regions_of one "$TMP/data")
 assert_eq "$(jq length <<<"$regions")" 1 "regions of the file"

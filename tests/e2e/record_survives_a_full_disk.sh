@@ -7,13 +7,13 @@
 
 make_file "$TMP/data" 64
 mkdir "$TMP/disk"
-mount -t tmpfs -o size=256k faultline-test "$TMP/disk" || skip "cannot mount a tmpfs"
+mount -t tmpfs -o size=32k faultline-test "$TMP/disk" || skip "cannot mount a tmpfs"
 on_exit "umount '$TMP/disk'"
 # enough faults for several chunks
 run "$FAULTLINE" record --no-score --no-block -o "$TMP/disk/x.flt" -- "$PAGES" -t 2 -r 800 -s 17 -e -w 15 "$TMP/data"
 assert_eq "$STATUS" 1 "status"
 assert_contains "$OUTPUT" "No space left on device"
-assert_contains "$OUTPUT" '"touched": 770' "the run's own words"
+assert_contains "$OUTPUT" '"touched": 771200' "the run's own words"
 assert_contains "$OUTPUT" "--repair" "what to do"
 cp "$TMP/disk/x.flt" "$TMP/x.flt"
 run "$FAULTLINE" verify --repair "$TMP/fixed.flt" "$TMP/x.flt"

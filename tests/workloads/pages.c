@@ -31,6 +31,7 @@ static const char usage[] =
 	"  -p    read the file into anonymous memory by pread() first\n"
 	"  -w MS wait so long before each round    -q    print nothing\n"
 	"  -d    touch one page far down the stack\n"
+	"  -R    MADV_RANDOM: nothing but what is touched is read and mapped\n"
 	"  -i    ignore SIGINT    -S N  exit with this status\n";
 
 /* As llama.cpp's: passed by value, in memory, the number of tokens first. */
@@ -189,7 +190,7 @@ static unsigned long number(const char *text)
 int main(int argc, char **argv)
 {
 	struct team t = {.threads = 1, .rounds = 1, .stride = 1};
-	bool with_child = false, quiet = false, stack = false;
+	bool with_child = false, quiet = false, stack = false, random = false;
 	size_t anonymous = 0;
 	unsigned long touched;
 	int status = 0, option;
@@ -197,7 +198,7 @@ int main(int argc, char **argv)
 	struct stat st;
 	pid_t child = 0;
 
-	while ((option = getopt(argc, argv, "t:r:exs:a:n:fpw:qdiS:")) != -1) {
+	while ((option = getopt(argc, argv, "t:r:exs:a:n:fpw:qdRiS:")) != -1) {
 		switch (option) {
 		case 't':
 			t.threads = (int)number(optarg);
@@ -235,6 +236,9 @@ int main(int argc, char **argv)
 		case 'd':
 			stack = true;
 			break;
+		case 'R':
+			random = true;
+			break;
 		case 'i':
 			signal(SIGINT, SIG_IGN);
 			break;
@@ -262,6 +266,8 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
+	if (random)
+		madvise((void *)t.map, t.pages * t.page_size, MADV_RANDOM);
 	if (with_child)
 		child = fork();
 	if (t.read)
