@@ -218,6 +218,25 @@ static uint64_t code_time(uint64_t ns, int64_t lag, uint32_t quantum, uint64_t *
 	return got;
 }
 
+/*
+ * What a program waits matters to pace=wall alone, which wants the clock to be
+ * right, not the single wait: short ones come in steps of four quanta, rounded
+ * so that all of LAG is taken back. That halves the cost of the column, and
+ * leaves the compute between, which a replay lives on, as exact as it can be.
+ */
+static uint64_t code_wait(uint64_t ns, int64_t lag, uint32_t quantum, uint64_t *code)
+{
+	int64_t want = (int64_t)ns + lag;
+
+	if (!ns || want <= 0)
+		*code = 0;
+	else if ((uint64_t)want < 36ull * quantum)
+		*code = ((uint64_t)want + 2 * quantum) / (4 * quantum) * 4;
+	else
+		*code = flt_ladder_code((uint64_t)want, quantum);
+	return flt_ladder_value(*code) * quantum;
+}
+
 static int add_to_stream(struct flt_writer *w, struct stream *s, const struct flt_record *r,
 			 const struct flt_kind_info *info)
 {
@@ -252,10 +271,14 @@ static int add_to_stream(struct flt_writer *w, struct stream *s, const struct fl
 	if (info->time == FLT_COL_GAP) {
 		if (start < s->true_end)
 			start = s->true_end;
+		if (w->layer == FLT_PROGRAM)
+			lag = 0;
 		coded = s->coded_end + code_time(start - s->true_end, lag, quantum, &code);
 		column_push(&k->time, code, &w->error);
 		lag = (int64_t)(start - coded);
-		s->coded_end = coded + code_time(end - start, lag, quantum, &code);
+		s->coded_end = coded + (w->layer == FLT_PROGRAM
+						? code_wait(end - start, lag, quantum, &code)
+						: code_time(end - start, lag, quantum, &code));
 	} else {
 		s->coded_end += code_time(end - s->true_end, lag, quantum, &code);
 		column_push(&k->time, code, &w->error);

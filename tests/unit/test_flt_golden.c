@@ -10,7 +10,7 @@
 #define STREAMS 3
 #define EACH    5
 
-/* Record number N of the file: every kind in turn. Times are multiples of 1 us below the ladder's
+/* Record number N of the file: every kind in turn. Times are multiples of 1 us, durations of 4 us, below the ladder's
  * first inexact rung, so that they are exact in any version. */
 static bool golden_record(uint32_t kind, uint32_t n, struct flt_record *r)
 {
@@ -21,7 +21,7 @@ static bool golden_record(uint32_t kind, uint32_t n, struct flt_record *r)
 	memset(r, 0, sizeof(*r));
 	r->kind = kind;
 	r->stream = n % STREAMS;
-	r->dur = 1000 * (n % 30);
+	r->dur = 4000 * (n % 7);
 	for (uint32_t i = 0; i < info->nfields; i++)
 		r->f[i] = kind == FLT_BLOCK && i == FLT_BLOCK_QUEUE ? 1000 * n
 			  : n == 3                                  ? FLT_NONE
