@@ -21,7 +21,7 @@ static bool golden_record(uint32_t kind, uint32_t n, struct flt_record *r)
 	memset(r, 0, sizeof(*r));
 	r->kind = kind;
 	r->stream = n % STREAMS;
-	r->dur = 4000 * (n % 7);
+	r->dur = 4000 * (n % 3);
 	for (uint32_t i = 0; i < info->nfields; i++)
 		r->f[i] = kind == FLT_BLOCK && i == FLT_BLOCK_QUEUE ? 1000 * n
 			  : n == 3                                  ? FLT_NONE
