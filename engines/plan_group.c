@@ -196,54 +196,86 @@ static int name_file(struct eng_file *f, const struct eng_request *rq, uint32_t 
 	return n < 0 ? -ENOMEM : 0;
 }
 
-static bool is_used(const json_t *def, bool any_model)
+/*
+ * Which files a replay needs: those that the recorder calls the model; where it could not tell, those that the program
+ * touches, for which all of it is read once.
+ */
+static int find_used(struct eng_group *g, bool *used, size_t n)
 {
-	return any_model ? json_is_true(json_object_get(def, "model"))
-			 : json_integer_value(json_object_get(def, "size")) > 0;
+	const json_t *defs = flt_definitions(g->trace, "file"), *o;
+	struct flt_record rec[64];
+	struct flt_cursor *c = NULL;
+	bool any = false;
+	ssize_t got = 0;
+	size_t i;
+	int ret;
+
+	json_array_foreach (defs, i, o)
+		any |= used[i] = json_is_true(json_object_get(o, "model"));
+	if (any)
+		return 0;
+	ret = flt_cursor_open(&c, g->trace, FLT_PROGRAM, FLT_ALL_STREAMS);
+	while (!ret && (got = flt_cursor_next(c, rec, 64)) > 0) {
+		for (ssize_t k = 0; k < got; k++) {
+			if (rec[k].kind != FLT_P_WINDOW && rec[k].kind != FLT_P_READ)
+				continue;
+			for (i = 0; i < n; i++)
+				used[i] |= (uint64_t)json_integer_value(json_object_get(
+						   json_array_get(defs, i), "id")) ==
+					   rec[k].f[FLT_P_WINDOW_FILE];
+		}
+	}
+	flt_cursor_close(c);
+	return ret ? ret : got < 0 ? (int)got : 0;
+}
+
+static int add_file(struct eng_group *g, const struct eng_request *rq, const json_t *def,
+		    struct host_err *err)
+{
+	struct eng_file *f = &g->file[g->files];
+	int ret;
+
+	f->fd = -1;
+	f->trace_id = (uint64_t)json_integer_value(json_object_get(def, "id"));
+	f->recorded = text_of(def, "path", "");
+	f->size = (uint64_t)json_integer_value(json_object_get(def, "size"));
+	f->address = region_address(g, f->trace_id);
+	if (!f->size || f->size > (UINT64_C(1) << 47))
+		return host_fail(err, -EBADMSG, "trace=%s: the size of %s is %" PRIu64,
+				 g->set.trace, f->recorded, f->size);
+	ret = name_file(f, rq, g->files, err);
+	if (!ret)
+		g->files++;
+	return ret;
 }
 
 static int find_files(struct eng_group *g, const struct eng_request *rq, struct host_err *err)
 {
 	const json_t *defs = flt_definitions(g->trace, "file"), *o;
-	bool any_model = false;
+	size_t i, all = json_array_size(defs);
+	bool *used = calloc(all + 1, sizeof(*used));
 	uint32_t n = 0;
-	size_t i;
-	int ret;
+	int ret = used ? find_used(g, used, all) : -ENOMEM;
 
-	json_array_foreach (defs, i, o)
-		any_model |= json_is_true(json_object_get(o, "model"));
-	json_array_foreach (defs, i, o)
-		n += is_used(o, any_model);
-	if (!n || n > ENG_MAX_FILES)
-		return host_fail(err, -EBADMSG, "trace=%s names %u data files", g->set.trace, n);
-	if (rq->filenames && rq->filenames != n)
-		return host_fail(
+	if (ret && ret != -ENOMEM)
+		host_fail(err, ret, "trace=%s: %s", g->set.trace, strerror(-ret));
+	for (i = 0; i < all && !ret; i++)
+		n += used[i];
+	if (!ret && (!n || n > ENG_MAX_FILES))
+		ret = host_fail(err, -EBADMSG, "trace=%s names %u data files", g->set.trace, n);
+	if (!ret && rq->filenames && rq->filenames != n)
+		ret = host_fail(
 			err, -EINVAL,
 			"filename= names %u file%s, but %s needs %u, in its own order, separated by colons",
 			rq->filenames, rq->filenames == 1 ? "" : "s", g->set.trace, n);
-	g->file = calloc(n, sizeof(*g->file));
-	if (!g->file)
-		return -ENOMEM;
+	if (!ret && !(g->file = calloc(n, sizeof(*g->file))))
+		ret = -ENOMEM;
 	json_array_foreach (defs, i, o) {
-		struct eng_file *f = &g->file[g->files];
-
-		if (!is_used(o, any_model))
-			continue;
-		f->fd = -1;
-		f->trace_id = (uint64_t)json_integer_value(json_object_get(o, "id"));
-		f->recorded = text_of(o, "path", "");
-		f->size = (uint64_t)json_integer_value(json_object_get(o, "size"));
-		f->address = region_address(g, f->trace_id);
-		f->model = any_model;
-		if (!f->size || f->size > (UINT64_C(1) << 47))
-			return host_fail(err, -EBADMSG, "trace=%s: the size of %s is %" PRIu64,
-					 g->set.trace, f->recorded, f->size);
-		ret = name_file(f, rq, g->files, err);
-		if (ret)
-			return ret;
-		g->files++;
+		if (!ret && used[i])
+			ret = add_file(g, rq, o, err);
 	}
-	return 0;
+	free(used);
+	return ret;
 }
 
 static uint64_t seed_of(const char *name)

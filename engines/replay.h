@@ -108,7 +108,6 @@ struct eng_file {
 	uint64_t trace_id;
 	uint64_t size;    /* bytes of it that the trace may touch */
 	uint64_t address; /* recorded address of its first byte, modulo 2 MiB */
-	bool model;
 	int fd;
 	uint8_t *map;
 	size_t map_len;
