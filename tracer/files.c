@@ -208,10 +208,14 @@ void rec_file_alias(struct rec_world *w, struct rec_file *f, uint32_t dev, uint6
 struct rec_file *rec_file_get(struct rec_world *w, uint32_t dev, uint64_t ino, pid_t pid, int fd,
 			      const char *path)
 {
-	struct rec_file_name *n = name_get(w, dev, ino);
+	struct rec_file_name *n = w->last_file;
 
+	if (n && n->key.ino == ino && n->key.dev == dev)
+		return n->file;
+	n = name_get(w, dev, ino);
 	if (n && !n->file)
 		n->file = make_file(w, dev, ino, pid, fd, path ? path : n->path);
+	w->last_file = n;
 	return n ? n->file : NULL;
 }
 

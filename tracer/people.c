@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <utlist.h>
 
 #include "host/util.h"
 #include "tracer/world.h"
@@ -121,7 +122,15 @@ struct rec_thread *rec_thread_get(struct rec_world *w, pid_t tid, pid_t pid)
 	t->batch_tokens = FLT_NONE;
 	read_comm(t->process->pid, tid, t->comm);
 	w->thread[tid] = t;
+	DL_APPEND(w->threads, t);
 	return t;
+}
+
+static void forget_thread(struct rec_world *w, struct rec_thread *t)
+{
+	w->thread[t->tid] = NULL;
+	DL_DELETE(w->threads, t);
+	free(t);
 }
 
 uint32_t rec_thread_stream(struct rec_world *w, struct rec_thread *t, uint64_t now)
@@ -155,10 +164,8 @@ static void new_task(struct rec_world *w, const struct rec_event_task *e)
 	struct rec_process *parent, *p;
 
 	/* A number that is used again without our having seen the end of its first owner. */
-	if (t && is_tid((pid_t)e->h.tid)) {
-		free(t);
-		w->thread[e->h.tid] = NULL;
-	}
+	if (t)
+		forget_thread(w, t);
 	if (e->pid == e->parent_pid) {
 		t = rec_thread_get(w, (pid_t)e->h.tid, e->pid);
 		goto name;
@@ -196,8 +203,7 @@ static void end_task(struct rec_world *w, const struct rec_event_task *e)
 		t->process->ended = true;
 		region_exit(w, t->process, e->h.end);
 	}
-	w->thread[t->tid] = NULL;
-	free(t);
+	forget_thread(w, t);
 }
 
 /* The log may be the whole machine's: only what descends from the root is ours. */
@@ -251,10 +257,10 @@ void rec_people_free(struct rec_world *w)
 		rec_space_clear(&p->space);
 		free(p);
 	}
+	while (w->threads)
+		forget_thread(w, w->threads);
 	if (!w->thread)
 		return;
-	for (size_t tid = 0; tid < TIDS; tid++)
-		free(w->thread[tid]);
 	munmap(w->thread, TIDS * sizeof(void *));
 	w->thread = NULL;
 }

@@ -53,6 +53,7 @@ struct rec_process {
 };
 
 struct rec_thread {
+	struct rec_thread *prev, *next; /* all of them */
 	pid_t tid;
 	struct rec_process *process;
 	uint32_t stream; /* REC_NO_STREAM: nothing recorded yet */
@@ -116,7 +117,8 @@ struct rec_world {
 	struct rec_process *processes;
 	struct rec_process *root;   /* the launched or attached process */
 	struct rec_thread **thread; /* by tid */
-	struct rec_file_name *files;
+	struct rec_thread *threads;
+	struct rec_file_name *files, *last_file;
 	struct rec_file **file; /* by id */
 	struct rec_barrier_group *barriers;
 	struct rec_mark_symbol *symbol;
