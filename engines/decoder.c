@@ -15,6 +15,7 @@
 
 #define REFILL    (ENG_RING_OPS / 4) /* places that have to be free before a lane is filled again */
 #define SLEEP_NS  100000000
+#define PRIME_NS  50000
 #define PUBLISHED 64
 
 struct eng_decoder {
@@ -23,7 +24,7 @@ struct eng_decoder {
 	struct eng_source *source; /* of each lane */
 	bool *finished;
 	struct eng_dealer *dealer;
-	_Atomic uint32_t sleeping, quit;
+	_Atomic uint32_t sleeping, quit, primed;
 };
 
 /* ---- each lane its own -------------------------------------------------------------- */
@@ -96,6 +97,7 @@ static void *decoder_main(void *arg)
 	while (!atomic_load(&d->quit)) {
 		if (fill_all(d))
 			continue;
+		atomic_store(&d->primed, 1);
 		/* Told before the last look, so that a job which makes room now sees a sleeper. */
 		atomic_store(&d->sleeping, 1);
 		if (!fill_all(d) && !atomic_load(&d->quit))
@@ -173,6 +175,9 @@ int eng_decoder_start(struct eng_group *g, struct host_err *err)
 		return host_fail(err, ret, "cannot start reading %s: %s", g->set.trace,
 				 strerror(-ret));
 	}
+	/* No job has to wait for its first ops. */
+	while (!atomic_load(&d->primed))
+		host_sleep_ns(PRIME_NS);
 	return 0;
 }
 

@@ -14,9 +14,8 @@
 #include "engines/measure.h"
 #include "engines/wait.h"
 
-#define PUBLISH  256 /* ops between two words to the decoder */
-#define EMPTY_NS 20000ull
-#define SCRATCH  (1u << 20)
+#define PUBLISH 256 /* ops between two words to the decoder */
+#define SCRATCH (1u << 20)
 #define MAX_DEBT_NS \
 	1000.0 /* compute is made up for so much lost on the clock; more was a preemption */
 #define LONG_WAIT_NS 100000.0
@@ -36,7 +35,7 @@ static const struct eng_op *fetch_recorded(struct eng_job *j)
 		if (eng_decoder_sleeps(j->group))
 			eng_decoder_wake(j->group);
 		/* Sleeping, for the decoder may need this CPU. */
-		host_sleep_ns(EMPTY_NS);
+		host_sleep_ns(ENG_EMPTY_NS);
 		j->own_sleeps++;
 		j->starved++;
 		if (eng_look(j))
@@ -82,7 +81,7 @@ static const struct eng_op *fetch_shared(struct eng_job *j, bool *measured)
 	while (__atomic_load_n(&place->slot, __ATOMIC_ACQUIRE) != ticket + 1) {
 		if (eng_decoder_sleeps(g))
 			eng_decoder_wake(g);
-		host_sleep_ns(EMPTY_NS);
+		host_sleep_ns(ENG_EMPTY_NS);
 		j->own_sleeps++;
 		j->starved++;
 		if (eng_look(j))

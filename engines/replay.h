@@ -30,7 +30,8 @@
 #define ENG_MAX_FILES       256
 #define ENG_MAX_LANES       1024
 #define ENG_KEPT            4
-#define ENG_MAX_EVALUATIONS 65536 /* of which times are kept */
+#define ENG_EMPTY_NS        20000ull /* a job that finds no op sleeps so long */
+#define ENG_MAX_EVALUATIONS 65536    /* of which times are kept */
 
 /* ---- what a lane does ---------------------------------------------------- */
 

@@ -469,12 +469,12 @@ static void add_warnings(struct eng_group *g, const struct eng_figures *f)
 		preempted += g->job[i].count.preempted - g->job[i].base.preempted;
 	}
 	/* A clock tick or two a second are nobody's fault. */
-	if (f->duration > 0 && (double)preempted > PREEMPTED_PER_S * f->duration * g->jobs)
+	if (preempted > 100 && (double)preempted > PREEMPTED_PER_S * f->duration * g->jobs)
 		eng_warn(g,
 			 "other work was on the CPUs: jobs lost theirs %" PRIu64
 			 " times, and lanes wait for each other at barriers",
 			 preempted);
-	if (starved > 2 * g->jobs)
+	if (f->duration > 0 && (double)starved * ENG_EMPTY_NS / 1e9 > 0.005 * f->duration * g->jobs)
 		eng_warn(g, "jobs waited %" PRIu64 " times for the trace to be decoded", starved);
 	if (f->foreign_read != HOST_UNKNOWN && f->foreign_read > f->read_bytes / 20 + (1u << 20))
 		eng_warn(g, "others read %" PRIu64 " MiB from the same drive meanwhile",
