@@ -230,7 +230,7 @@ uint8_t flt_column_encode(struct flt_buf *b, const uint64_t *v, size_t n, uint8_
 							     : flt_ladder_code(v[i], quantum));
 		break;
 	case FLT_ENC_CONTEXT_DELTA:
-		for (size_t i = 0; i < n; i++) {
+		for (size_t i = 0; context && i < n; i++) {
 			uint64_t *last = &slots[flt_context_slot(context[i])];
 
 			flt_buf_varint(b, flt_zigzag((int64_t)(v[i] / page_size - *last)));
