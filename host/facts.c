@@ -52,7 +52,7 @@ void host_facts_int(json_t *o, const char *key, uint64_t val)
 
 void host_facts_add(json_t *o, const char *key, json_t *val)
 {
-	if (val && json_is_object(val) && !json_object_size(val))
+	if (json_is_object(val) && !json_object_size(val))
 		json_decref(val);
 	else if (val)
 		(void)json_object_set_new(o, key, val);

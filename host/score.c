@@ -110,7 +110,7 @@ FAST static uint64_t read_words(const uint64_t *p, size_t n)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; p && i < n; i++)
 		sum += p[i];
 	return sum;
 }
