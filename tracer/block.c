@@ -33,6 +33,7 @@ struct bio {
 	uint64_t end; /* sector behind it */
 	uint64_t when;
 	uint32_t stream;
+	bool ours; /* for the run, if not by one of its threads */
 	UT_hash_handle hh;
 };
 
@@ -40,6 +41,7 @@ struct request {
 	struct position at;
 	uint32_t sectors;
 	uint32_t stream;
+	bool ours;
 	uint64_t issued, queued; /* queued 0: not seen */
 	uint64_t rwbs;
 	UT_hash_handle hh;
@@ -47,7 +49,8 @@ struct request {
 
 struct device {
 	uint32_t dev;
-	uint32_t disk; /* the whole of which this is a partition; else itself */
+	uint32_t disk;  /* the whole of which this is a partition; else itself */
+	uint64_t start; /* of a partition, in sectors */
 	uint64_t id;
 	uint32_t stream;
 	bool bio_based; /* takes bios as they come: zram, dm, md */
@@ -94,6 +97,9 @@ static void sysfs_device(struct device *d)
 		if (host_file_read(more, text, sizeof(text)) > 0 &&
 		    sscanf(text, "%u:%u", &disk_major, &disk_minor) == 2)
 			d->disk = disk_major << 20 | (disk_minor & 0xfffff);
+		snprintf(more, sizeof(more), "%s/start", path);
+		if (host_file_read_u64(more, &d->start))
+			d->start = 0;
 		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", d->disk >> 20,
 			 d->disk & 0xfffff);
 	}
@@ -183,6 +189,8 @@ void rec_block_model(struct rec_world *w, const struct rec_file *f)
 			device_define(w, d, true, members, facts_of(facts, d->name));
 		else
 			json_decref(members);
+		if (d && !i)
+			rec_extents_add(w, f->path, d->disk, d->start);
 	}
 	json_decref(facts);
 }
@@ -231,6 +239,7 @@ struct io {
 	uint64_t rwbs;
 	uint64_t issued, queued, done;
 	uint32_t stream;
+	bool ours;
 	uint64_t flags;
 };
 
@@ -241,7 +250,7 @@ static void add_record(struct rec_world *w, const struct io *io)
 
 	decode_rwbs(io->rwbs, &op, &flags);
 	flags |= io->flags;
-	if (io->stream == REC_NO_STREAM)
+	if (io->stream == REC_NO_STREAM && !io->ours)
 		flags |= FLT_BF_FOREIGN;
 	r.f[FLT_BLOCK_DEVICE] = io->device->id;
 	r.f[FLT_BLOCK_SECTOR] = io->sector;
@@ -310,6 +319,7 @@ static void bio_queued(struct rec_world *w, const struct device *d, const struct
 	bio->end = e->sector + e->sectors;
 	bio->when = e->h.end;
 	bio->stream = t ? rec_thread_stream(w, t, e->h.end) : REC_NO_STREAM;
+	bio->ours = t || ((e->h.word & REC_EF_KERNEL) && rec_extents_have(w, d->disk, e->sector));
 	HASH_ADD(hh, b->bios, at, sizeof(bio->at), bio);
 }
 
@@ -341,6 +351,7 @@ static void bio_done(struct rec_world *w, struct device *d, const struct rec_eve
 		.issued = found->when,
 		.done = e->h.end,
 		.stream = found->stream,
+		.ours = found->ours,
 		.flags = FLT_BF_BIO,
 	};
 	bio_remove(b, found);
@@ -365,12 +376,13 @@ static void rq_remove(struct rec_block *b, struct request *rq)
 }
 
 /* Who waited longest and who came first is what counts of what a request is made of. */
-static void rq_inherit(struct request *rq, uint64_t queued, uint32_t stream)
+static void rq_inherit(struct request *rq, uint64_t queued, uint32_t stream, bool ours)
 {
 	if (queued && (!rq->queued || queued < rq->queued))
 		rq->queued = queued;
 	if (rq->stream == REC_NO_STREAM)
 		rq->stream = stream;
+	rq->ours |= ours;
 }
 
 /*
@@ -387,7 +399,7 @@ static void take_parts(struct rec_world *w, struct request *rq, uint64_t at)
 		struct request *other = bio ? NULL : rq_find(b, rq->at.dev, at);
 
 		if (other && other->at.sector + other->sectors <= end && other->sectors) {
-			rq_inherit(rq, other->queued, other->stream);
+			rq_inherit(rq, other->queued, other->stream, other->ours);
 			at += other->sectors;
 			rq_remove(b, other);
 			w->totals.io_requeued++;
@@ -395,7 +407,7 @@ static void take_parts(struct rec_world *w, struct request *rq, uint64_t at)
 		}
 		if (!bio)
 			break;
-		rq_inherit(rq, bio->when, bio->stream);
+		rq_inherit(rq, bio->when, bio->stream, bio->ours);
 		at = bio->end;
 		if (bio->end <= end) {
 			bio_remove(b, bio);
@@ -425,6 +437,7 @@ static void rq_lost(struct rec_world *w, struct request *rq)
 			.queued = rq->queued,
 			.done = rq->issued,
 			.stream = rq->stream,
+			.ours = rq->ours,
 			.flags = FLT_BF_UNFINISHED,
 		};
 		add_record(w, &io);
@@ -491,6 +504,7 @@ static void rq_done(struct rec_world *w, struct device *d, const struct rec_even
 		.queued = rq->queued,
 		.done = e->h.end,
 		.stream = rq->stream,
+		.ours = rq->ours,
 	};
 	add_record(w, &io);
 	HASH_DEL(b->requests, rq);

@@ -88,6 +88,7 @@ struct signal_struct {
 } own;
 
 struct task_struct {
+	unsigned int flags;
 	unsigned long nvcsw;
 	struct files_struct *files;
 	struct signal_struct *signal;
@@ -108,6 +109,7 @@ struct trace_event_raw_task_newtask {
 	unsigned long clone_flags;
 } own;
 
+#define PF_KTHREAD   0x00200000
 #define CLONE_THREAD 0x00010000
 #define S_IFMT       0170000
 #define S_IFREG      0100000
@@ -593,7 +595,7 @@ static __always_inline int block_event(void *ctx, __u32 kind,
 	if (!e)
 		return 0;
 	e->h.end = bpf_ktime_get_ns();
-	e->h.word = kind;
+	e->h.word = kind | (me()->flags & PF_KTHREAD ? REC_EF_KERNEL : 0);
 	e->h.tid = bpf_get_current_pid_tgid();
 	e->h.dur = 0;
 	bpf_probe_read_kernel(&e->dev, sizeof(e->dev), ctx + at->dev);

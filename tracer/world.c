@@ -29,6 +29,7 @@ void rec_world_close(struct rec_world *w)
 	rec_files_free(w);
 	rec_calls_free(w);
 	rec_block_free(w);
+	rec_extents_free(w);
 	free(w->symbol);
 	w->symbol = NULL;
 	w->symbols = 0;

@@ -92,6 +92,7 @@ struct rec_marks {
 };
 
 struct rec_block;
+struct rec_extents;
 
 /* For the live line and the summary. */
 struct rec_totals {
@@ -125,6 +126,7 @@ struct rec_world {
 	unsigned int symbols;
 	struct rec_marks marks;
 	struct rec_block *block;
+	struct rec_extents *extents;
 	struct rec_totals totals;
 	dev_t output_dev; /* the trace's own file must never count as the model */
 	ino_t output_ino;
@@ -192,5 +194,10 @@ void rec_block_event(struct rec_world *w, const struct rec_event_block *e, uint3
 void rec_block_finish(struct rec_world *w);
 void rec_block_model(struct rec_world *w, const struct rec_file *f);
 void rec_block_free(struct rec_world *w);
+
+/* extents.c: where on a disk the model is. DISK and START: of the file system's device, in sectors */
+void rec_extents_add(struct rec_world *w, const char *path, uint32_t disk, uint64_t start);
+bool rec_extents_have(const struct rec_world *w, uint32_t disk, uint64_t sector);
+void rec_extents_free(struct rec_world *w);
 
 #endif
