@@ -347,12 +347,13 @@ static bool step(struct eng_job *j, const struct eng_op *op, bool *measured)
 
 enum eng_next eng_job_next(struct eng_job *j, const struct eng_op **out, bool *measured)
 {
-	const struct eng_op *op = j->at;
-
 	*measured = false;
-	while (!op) {
-		op = j->lane ? fetch_recorded(j) : fetch_shared(j, measured);
-		if (!op || eng_stopped(j->group))
+	while (!j->at) {
+		const struct eng_op *op = j->lane ? fetch_recorded(j) : fetch_shared(j, measured);
+
+		if (!op)
+			break;
+		if (eng_stopped(j->group))
 			break;
 		if (op->kind == ENG_STOP) {
 			if (op->offset)
@@ -371,7 +372,6 @@ enum eng_next eng_job_next(struct eng_job *j, const struct eng_op **out, bool *m
 		if (!step(j, op, measured) || !compute(j, op->compute))
 			break;
 		finish(j, op);
-		op = NULL;
 	}
 	*out = j->at;
 	if (j->at)

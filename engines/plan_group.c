@@ -268,7 +268,7 @@ static int find_files(struct eng_group *g, const struct eng_request *rq, struct 
 			err, -EINVAL,
 			"filename= names %u file%s, but %s needs %u, in its own order, separated by colons",
 			rq->filenames, rq->filenames == 1 ? "" : "s", g->set.trace, n);
-	if (!ret && !(g->file = calloc(n, sizeof(*g->file))))
+	if (!ret && !(g->file = calloc(n + 1, sizeof(*g->file))))
 		ret = -ENOMEM;
 	json_array_foreach (defs, i, o) {
 		if (!ret && used[i])
@@ -306,6 +306,8 @@ static int check_file(const struct eng_request *rq, struct eng_file *f, struct h
 	struct stat st;
 	int ret;
 
+	if (!f->path)
+		return -ENOMEM;
 	if (stat(f->path, &st)) {
 		if (errno != ENOENT)
 			return host_fail(err, -errno, "%s: %s", f->path, strerror(errno));

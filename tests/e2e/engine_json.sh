@@ -27,10 +27,11 @@ assert_replayed m 2
 jq -r 'keys[]' "$TMP/m.result.json" >"$TMP/keys"
 jq -r '.figures, .figures.inter_token, .figures.recorded, .trace, .selection, .memory, .pressure, .pressure.reclaim, .io, .faults,
 	.phases[0], .evaluations[0], .lanes[0], .files[0], .io.devices[0] // {} | keys[]' "$TMP/m.result.json" >>"$TMP/keys"
-for key in $(sort -u "$TMP/keys"); do
-	grep -q "[\`\"]$key[\`\"]" engines/RESULT.md || fail "RESULT.md does not tell what '$key' is"
-done
-sed -n '/^```json/,/^```/p' engines/RESULT.md | sed '1d;$d' >"$TMP/example.json"
+sort -u "$TMP/keys" >"$TMP/all"
+while read -r key; do
+	grep -q "[\`\"]${key}[\`\"]" engines/RESULT.md || fail "RESULT.md does not tell what '$key' is"
+done <"$TMP/all"
+sed '1,/^.*json$/d' engines/RESULT.md | sed '$d' >"$TMP/example.json"
 jq -e .version "$TMP/example.json" >/dev/null || fail "the example in RESULT.md is no JSON"
 for part in . .figures .trace .selection .memory .io .faults '.phases[0]' '.evaluations[0]' '.lanes[0]' '.files[0]'; do
 	jq -r "$part | keys[]" "$TMP/example.json" | sort >"$TMP/a"

@@ -50,7 +50,7 @@ assert_replayed() {
 	assert_value "$1" .incomplete null
 }
 
-# Sum of a column of $TMP/NAME.list, of the lines for which the awk condition holds.
+# listed NAME COLUMN [CONDITION]: the sum of a column of $TMP/NAME.list where the awk condition holds
 listed() {
-	awk "${3:-1} { n += $2 } END { printf \"%d\n\", n }" "$TMP/$1.list"
+	awk "${3:-1} { n += \$$2 } END { printf \"%d\n\", n }" "$TMP/$1.list"
 }

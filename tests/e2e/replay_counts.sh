@@ -9,7 +9,7 @@ trace m -l 3 -e 6 -p 2 -P 40 -s 8M
 assert_replayed m 3 --output-format=json
 json=$(sed -n '/^{/,$p' <<<"$OUTPUT")
 windows=$(wc -l <"$TMP/m.list")
-bytes=$(listed m '$5')
+bytes=$(listed m 5)
 assert_eq "$(jq '[.jobs[].read.total_ios] | add' <<<"$json")" "$windows" "fio's I/Os"
 assert_eq "$(jq '[.jobs[].read.io_bytes] | add' <<<"$json")" "$bytes" "fio's bytes"
 assert_value m '[.lanes[].windows] | add' "$windows"
@@ -24,7 +24,7 @@ assert_value m '[.evaluations[].index] | join(",")' 0,1,2,3,4,5,6
 assert_value m '[.lanes[].barriers] | unique | length' 1
 assert_value m '.lanes[0].barriers' 19
 for ((i = 0; i < 3; i++)); do
-	assert_value m ".lanes[$i].touched_bytes" "$(listed m '$5' "\$2 == $i")"
+	assert_value m ".lanes[$i].touched_bytes" "$(listed m 5 "\$2 == $i")"
 done
 
 # Rates are what the evaluations' own times say: (n - 1) tokens between the first end and the last.

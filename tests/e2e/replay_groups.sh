@@ -59,7 +59,7 @@ assert_eq "$STATUS" 0 "$OUTPUT"
 for job in first second third fourth; do
 	assert_value $job .complete true
 done
-assert_value third .figures.touched_bytes "$(listed n '$5')"
+assert_value third .figures.touched_bytes "$(listed n 5)"
 
 # A limit is the process's, so two groups at one time are refused.
 sed -e '/stonewall/d' -e 's/^\[second\]/&\nnew_group/' -e '/^\[third/,$d' "$TMP/after.fio" >"$TMP/refused.fio"

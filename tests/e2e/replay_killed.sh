@@ -11,11 +11,11 @@ trace m -l 2 -e 400 -s 4M -g 750000
 groups() {
 	find "$MEMCG_ROOT" -type d -name 'faultline.replay.*' 2>/dev/null | grep -c "faultline.replay.$1\."
 }
-runs_limited() {
-	[ "$(groups "$1")" = 1 ] && [ "$(ls "/proc/$1/task" | wc -l)" -ge 4 ]
+threads() {
+	find "/proc/$1/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n
 }
-own_group() {
-	grep -E ':(.*,)?memory(,.*)?:|^0::' /proc/self/cgroup | head -n 1
+runs_limited() {
+	[ "$(groups "$1")" = 1 ] && [ "$(threads "$1" | wc -l)" -ge 4 ]
 }
 
 # launch SIGNAL [thread]: its exit status in $status, its output in $TMP/out
@@ -28,7 +28,7 @@ launch() {
 	wait_until 10 runs_limited $pid
 	sleep 0.5
 	target=$pid
-	[ "${2:-}" != thread ] || target=$(ls /proc/$pid/task | tail -n 1)
+	[ "${2:-}" != thread ] || target=$(threads $pid | tail -n 1)
 	began=$(date +%s%N)
 	kill -"$1" "$target"
 	status=0

@@ -21,7 +21,7 @@ for jobs in 1 2 3 4 6; do
 		awk '{ print $1 - 1, $2, $3 }' | sort >"$TMP/got"
 	cmp "$TMP/got" "$TMP/expected" || fail "$jobs jobs: $(diff "$TMP/got" "$TMP/expected" | head -n 5)"
 	assert_value m '[.evaluations[].index] | join(",")' 0,1,2,3,4
-	assert_value m '[.phases[].touched_bytes] | add' "$(listed m '$5')"
+	assert_value m '[.phases[].touched_bytes] | add' "$(listed m 5)"
 done
 # Barriers that do not fit together cannot stop anybody here.
 trace b -B

@@ -652,7 +652,7 @@ int main(int argc, char **argv)
 		.wait_ns = 5000,
 		.address = 0x7f0000012000,
 	};
-	static struct maker m;
+	struct maker m = {0};
 	int ret;
 
 	argp_err_exit_status = 2;

@@ -16,7 +16,7 @@ static struct eng_settings shared(void)
 
 struct deal {
 	struct fx x;
-	struct eng_op op[MAX_OPS];
+	struct eng_op op[MAX_OPS + 1]; /* the last is never dealt */
 	size_t n;
 };
 
