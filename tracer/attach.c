@@ -12,41 +12,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tracer/attach.h"
-#include "tracer/hooks.skel.h"
+#include "tracer/attach_int.h"
 #include "tracer/privileges.h"
 #include "tracer/tracefs.h"
 
 #define RING_BYTES    (16u << 20)
 #define ALL_RINGS_MAX (512u << 20)
 #define SMALLEST_RING (1u << 20)
-
-struct fault_events {
-	int fd[3]; /* start, major, minor */
-};
-
-struct ring_source {
-	struct rec_attach *attach;
-	unsigned int cpu;
-};
-
-struct rec_attach {
-	struct hooks *bpf;
-	struct rec_capabilities can;
-	int tracefs;
-	unsigned int cpus, ring_bytes;
-	struct ring_buffer *rings;
-	struct ring_source *source;
-	struct rec_merge *merge; /* while draining */
-	int drain_error;
-	uint64_t received;
-	struct fault_events *faults;
-	size_t nfaults;
-	int *tracepoint;
-	size_t ntracepoints;
-	struct bpf_link **probe;
-	size_t nprobes;
-};
 
 enum part { PART_CORE, PART_REGIONS, PART_BLOCK, PART_BIO, PART_CACHE };
 
@@ -544,25 +516,6 @@ int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint6
 	return 0;
 }
 
-/* The same function as in hooks.bpf.c, on the same memory. */
-void rec_attach_watch(struct rec_attach *a, uint32_t dev, uint64_t ino)
-{
-	struct rec_watched_file *table = a->bpf->bss->watched;
-	uint32_t slot = ((ino ^ (uint64_t)dev << 32) * 0x9e3779b97f4a7c15ull) >> 32;
-
-	for (int i = 0; i < REC_FILE_PROBES; i++) {
-		struct rec_watched_file *f = &table[(slot + (uint32_t)i) & (REC_FILES - 1)];
-
-		if (f->ino == ino && f->dev == dev)
-			return;
-		if (f->ino)
-			continue;
-		f->dev = dev;
-		__atomic_store_n(&f->ino, ino, __ATOMIC_RELEASE);
-		return;
-	}
-}
-
 int rec_attach_drain(struct rec_attach *a, struct rec_merge *m)
 {
 	int ret;
@@ -573,85 +526,10 @@ int rec_attach_drain(struct rec_attach *a, struct rec_merge *m)
 	return ret < 0 ? ret : a->drain_error;
 }
 
-void rec_attach_take_runs(struct rec_attach *a, struct rec_merge *m)
+const char *rec_attach_hook(const char *program)
 {
-	for (unsigned int cpu = 0; cpu < a->cpus; cpu++) {
-		struct rec_cache_run *run = &a->bpf->bss->cache_runs[cpu];
-		struct rec_event_cache e = {
-			.h = {.end = run->last, .word = run->kind},
-			.ino = run->ino,
-			.index = run->index,
-			.dev = run->dev,
-			.order = run->order,
-			.pages = run->pages,
-		};
-
-		if (run->last - run->first < REC_DUR_MICROSECONDS)
-			e.h.dur = (uint32_t)(run->last - run->first);
-		if (run->pages)
-			rec_merge_push(m, a->cpus + cpu, &e, sizeof(e));
-		run->pages = 0;
-	}
-}
-
-uint64_t rec_attach_folios(const struct rec_attach *a)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int cpu = 0; cpu < REC_MAX_CPUS; cpu++)
-		sum += a->bpf->bss->cache_runs[cpu].folios;
-	return sum;
-}
-
-uint64_t rec_attach_received(const struct rec_attach *a)
-{
-	return a->received;
-}
-
-uint64_t rec_attach_counter(const struct rec_attach *a, enum rec_counter c)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int cpu = 0; cpu < REC_MAX_CPUS; cpu++)
-		sum += __atomic_load_n(&a->bpf->bss->counters[cpu].c[c], __ATOMIC_RELAXED);
-	return sum;
-}
-
-void rec_attach_fault_counts(const struct rec_attach *a, uint64_t counts[3])
-{
-	for (int k = 0; k < 3; k++) {
-		counts[k] = 0;
-		for (size_t i = 0; i < a->nfaults; i++) {
-			uint64_t n;
-
-			if (read(a->faults[i].fd[k], &n, sizeof(n)) == sizeof(n))
-				counts[k] += n;
-		}
-	}
-}
-
-bool rec_attach_program(const struct rec_attach *a, unsigned int i, struct rec_program_info *info)
-{
-	struct bpf_program *p;
-	unsigned int n = 0;
-
-	bpf_object__for_each_program(p, a->bpf->obj)
-	{
-		struct bpf_prog_info kernel = {0};
-		__u32 len = sizeof(kernel);
-
-		if (bpf_program__fd(p) < 0 || n++ != i)
-			continue;
-		*info = (struct rec_program_info){.name = bpf_program__name(p), .hook = ""};
-		for (size_t k = 0; k < TRACEPOINTS; k++)
-			if (!strcmp(tracepoints[k].program, info->name))
-				info->hook = tracepoints[k].name;
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(p), &kernel, &len)) {
-			info->misses = kernel.recursion_misses;
-			info->runs = kernel.run_cnt;
-			info->run_ns = kernel.run_time_ns;
-		}
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < TRACEPOINTS; i++)
+		if (!strcmp(tracepoints[i].program, program))
+			return tracepoints[i].name;
+	return "";
 }

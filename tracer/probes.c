@@ -21,7 +21,8 @@ struct candidate {
 	int rank; /* the lowest counts */
 	bool barrier;
 	uint32_t cookie;
-	char *file; /* only there; NULL: anywhere */
+	char *file;  /* only there; NULL: anywhere */
+	char *owned; /* the name, if it is to be freed */
 };
 
 /*
@@ -114,6 +115,7 @@ static int add_chosen(struct rec_probes *p, const char *const *specs, unsigned i
 		}
 		*c = (struct candidate){
 			.name = name,
+			.owned = name,
 			.rank = barrier ? 0 : (int)i,
 			.barrier = barrier,
 			.cookie = cookie_of(name, barrier),
@@ -177,8 +179,10 @@ void rec_probes_close(struct rec_probes *p)
 {
 	if (!p)
 		return;
-	for (unsigned int i = 0; i < p->candidates; i++)
+	for (unsigned int i = 0; i < p->candidates; i++) {
 		free(p->candidate[i].file);
+		free(p->candidate[i].owned);
+	}
 	for (unsigned int i = 0; i < p->probes; i++)
 		free(p->probe[i].path);
 	for (unsigned int i = 0; i < p->npending; i++)
