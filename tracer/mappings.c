@@ -62,6 +62,8 @@ static struct rec_region *make_region(struct rec_world *w, const struct rec_regi
 		return NULL;
 	*r = *want;
 	r->id = w->next_region++;
+	r->next = w->regions;
+	w->regions = r;
 	if (r->file != FLT_NONE)
 		r->generation = w->file[r->file]->mappings++;
 	def = json_pack("{s:I, s:o, s:I, s:I, s:I, s:i, s:i, s:s, s:i, s:I}", "id",
@@ -396,5 +398,15 @@ void rec_mappings_syscall(struct rec_world *w, struct rec_thread *t,
 		break;
 	default:
 		break;
+	}
+}
+
+void rec_mappings_free(struct rec_world *w)
+{
+	while (w->regions) {
+		struct rec_region *r = w->regions;
+
+		w->regions = r->next;
+		free(r);
 	}
 }

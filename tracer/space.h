@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct rec_region {
+	struct rec_region *next; /* of all that were ever made */
 	uint64_t id;
 	uint64_t addr, length;
 	uint64_t file;   /* file id, FLT_NONE for none */

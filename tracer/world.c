@@ -26,6 +26,7 @@ int rec_world_open(struct rec_world *w, struct rec_sink *sink, pid_t pid)
 void rec_world_close(struct rec_world *w)
 {
 	rec_people_free(w);
+	rec_mappings_free(w);
 	rec_files_free(w);
 	rec_calls_free(w);
 	rec_block_free(w);

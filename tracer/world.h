@@ -115,6 +115,7 @@ struct rec_world {
 	uint32_t next_stream;
 	uint64_t next_region, next_file;
 	uint32_t cache_stream; /* REC_NO_STREAM: nothing yet */
+	struct rec_region *regions;
 	struct rec_process *processes;
 	struct rec_process *root;   /* the launched or attached process */
 	struct rec_thread **thread; /* by tid */
@@ -180,6 +181,7 @@ struct rec_region *rec_mappings_find(struct rec_world *w, struct rec_process *p,
 				     uint64_t now);
 /* Reads /proc/PID/maps and adds what is not known. SPECIAL: only stack, heap and vdso. */
 void rec_mappings_scan(struct rec_world *w, struct rec_process *p, uint64_t now, bool special);
+void rec_mappings_free(struct rec_world *w);
 
 /* calls.c: reads, hints, barriers, marks */
 void rec_calls_syscall(struct rec_world *w, struct rec_thread *t,
