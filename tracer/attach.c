@@ -56,7 +56,7 @@ static bool *part_flag(struct rec_capabilities *can, enum part part)
 	case PART_CORE:
 		break;
 	}
-	return NULL;
+	return &can->core;
 }
 
 static const struct {
@@ -135,7 +135,8 @@ static void choose_programs(struct rec_attach *a)
 	for (size_t i = 0; i < TRACEPOINTS; i++) {
 		bool *flag = part_flag(can, tracepoints[i].part);
 
-		if (flag && *flag && rec_tracepoint_id(a->tracefs, tracepoints[i].name) < 0)
+		if (tracepoints[i].part != PART_CORE &&
+		    rec_tracepoint_id(a->tracefs, tracepoints[i].name) < 0)
 			*flag = false;
 	}
 	if (!block_layout(a->tracefs, "block/block_rq_issue", &ro->rq_issue_at))
@@ -149,7 +150,7 @@ static void choose_programs(struct rec_attach *a)
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(a->bpf->obj, tracepoints[i].program);
 
-		bpf_program__set_autoload(p, !flag || *flag);
+		bpf_program__set_autoload(p, *flag);
 	}
 	bpf_program__set_autoload(a->bpf->progs.barrier_enter, can->probes);
 	bpf_program__set_autoload(a->bpf->progs.barrier_exit, can->probes);
@@ -242,6 +243,7 @@ int rec_attach_open(struct rec_attach **out, const struct rec_attach_options *op
 {
 	struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rec_capabilities want = {
+		.core = true,
 		.regions = true,
 		.block = opt->block,
 		.bio = opt->block,
@@ -410,10 +412,10 @@ int rec_attach_tracepoints(struct rec_attach *a, struct host_err *err)
 		bool *flag = part_flag(&a->can, tracepoints[i].part);
 		int ret;
 
-		if (flag && !*flag)
+		if (!*flag)
 			continue;
 		ret = attach_tracepoint(a, &tracepoints[i]);
-		if (ret && flag)
+		if (ret && tracepoints[i].part != PART_CORE)
 			*flag = false;
 		else if (ret)
 			return host_fail(err, ret, "cannot attach to the tracepoint %s: %s",

@@ -27,6 +27,7 @@ struct rec_attach_options {
 
 /* What of it this kernel has. */
 struct rec_capabilities {
+	bool core;    /* processes and their children; always */
 	bool regions; /* system calls: mappings, reads, hints */
 	bool block, bio, cache, probes;
 };

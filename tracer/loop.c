@@ -98,13 +98,11 @@ static void on_signal(struct loop *l, const struct signalfd_siginfo *info)
 static void on_child(struct loop *l)
 {
 	struct rec_session *s = l->s;
-	pid_t pid;
-	int status;
-	struct rusage usage;
+	struct rusage usage = {0};
+	int status = 0;
 
 	/* The cgroup's janitor and the like are not ours to wait for. */
-	pid = s->launched ? wait4(s->pid, &status, WNOHANG, &usage) : 0;
-	if (pid != s->pid)
+	if (!s->launched || wait4(s->pid, &status, WNOHANG, &usage) != s->pid)
 		return;
 	s->status = status;
 	s->usage = usage;
