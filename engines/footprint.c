@@ -48,14 +48,17 @@ static bool reserve(struct eng_group *g)
 	return true;
 }
 
-/* Different in each page: equal pages could be merged, and compressed swap would find nothing to do. */
-static void fill(uint8_t *at, size_t len, size_t page)
+/*
+ * Different in each page, or equal pages could be merged. Where there is swap all of it, for compressed swap would find
+ * nothing to do; else a word a page, since the recorded program's time for its buffers is in its compute already.
+ */
+static void fill(uint8_t *at, size_t len, size_t page, size_t each)
 {
 	static const uint64_t odd = 0x9e3779b97f4a7c15ull;
 	uint64_t x = (uint64_t)(uintptr_t)at * odd | 1;
 
 	for (size_t i = 0; i < len; i += page) {
-		for (size_t k = 0; k < page; k += sizeof(x)) {
+		for (size_t k = 0; k < each; k += sizeof(x)) {
 			x ^= x << 13;
 			x ^= x >> 7;
 			x ^= x << 17;
@@ -93,7 +96,8 @@ void eng_footprint_set(struct eng_group *g, uint64_t bytes)
 	if (want > g->held_cap)
 		want = g->held_cap;
 	if (want > g->held_len)
-		fill(g->held + g->held_len, want - g->held_len, page);
+		fill(g->held + g->held_len, want - g->held_len, page,
+		     g->swap ? page : sizeof(uint64_t));
 	else if (want < g->held_len)
 		(void)madvise(g->held + want, g->held_len - want, MADV_DONTNEED);
 	g->held_len = want;

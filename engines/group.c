@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -231,30 +230,6 @@ static int limit_memory(struct eng_group *g, struct host_err *err)
 	return host_memcg_enter(g->memcg, 0, err);
 }
 
-static void advise(struct eng_group *g)
-{
-	static const struct {
-		uint8_t hint;
-		uint32_t advice;
-	} of[] = {
-		[ENG_HINTS_RANDOM] = {FLT_HO_MADVISE, MADV_RANDOM},
-		[ENG_HINTS_SEQUENTIAL] = {FLT_HO_MADVISE, MADV_SEQUENTIAL},
-		[ENG_HINTS_WILLNEED] = {FLT_HO_MADVISE, MADV_WILLNEED},
-		[ENG_HINTS_POPULATE] = {FLT_HO_POPULATE, 0},
-	};
-
-	if (g->set.hints <= ENG_HINTS_NONE)
-		return;
-	for (uint32_t i = 0; i < g->files; i++) {
-		int ret = eng_file_hint(&g->file[i], of[g->set.hints].hint, of[g->set.hints].advice,
-					0, 0);
-
-		if (ret)
-			eng_warn(g, "hints=%s: %s: %s", eng_hints_name(g->set.hints),
-				 g->file[i].path, strerror(-ret));
-	}
-}
-
 /* In this order: what comes after the cgroup is charged to it, decoder and rings included. */
 static int start(struct eng_group *g, struct host_err *err)
 {
@@ -284,7 +259,6 @@ static int start(struct eng_group *g, struct host_err *err)
 		g->sampler = NULL;
 	if (g->set.footprint && g->set.footprint != ENG_FOOTPRINT_RECORDED)
 		eng_footprint_set(g, g->set.footprint);
-	advise(g);
 	return 0;
 }
 

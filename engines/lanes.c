@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "engines/barriers.h"
@@ -233,6 +235,35 @@ static bool wait_barrier(struct eng_job *j, const struct eng_op *op)
 	return eng_barrier_meet(j, op->need, op->offset, op->length, &j->count.waited);
 }
 
+/*
+ * hints= other than recorded: once, as part of the first evaluation, since that is where a program would do it and where its
+ * time belongs.
+ */
+static void advise(struct eng_group *g)
+{
+	static const struct {
+		uint8_t hint;
+		uint32_t advice;
+	} of[] = {
+		[ENG_HINTS_RANDOM] = {FLT_HO_MADVISE, MADV_RANDOM},
+		[ENG_HINTS_SEQUENTIAL] = {FLT_HO_MADVISE, MADV_SEQUENTIAL},
+		[ENG_HINTS_WILLNEED] = {FLT_HO_MADVISE, MADV_WILLNEED},
+		[ENG_HINTS_POPULATE] = {FLT_HO_POPULATE, 0},
+	};
+
+	if (g->set.hints <= ENG_HINTS_NONE || g->advised)
+		return;
+	g->advised = true;
+	for (uint32_t i = 0; i < g->files; i++) {
+		int ret = eng_file_hint(&g->file[i], of[g->set.hints].hint, of[g->set.hints].advice,
+					0, 0);
+
+		if (ret)
+			eng_warn(g, "hints=%s: %s: %s", eng_hints_name(g->set.hints),
+				 g->file[i].path, strerror(-ret));
+	}
+}
+
 static void mark(struct eng_job *j, const struct eng_op *op, bool *measured)
 {
 	struct eng_group *g = j->group;
@@ -241,12 +272,16 @@ static void mark(struct eng_job *j, const struct eng_op *op, bool *measured)
 
 	if (!j->lane) {
 		eng_measure_mark(g, j->pass, op->offset, op->file);
+		advise(g);
+		if (g->swap)
+			eng_footprint_use(g);
 		atomic_store(&g->epoch,
 			     1 + (entry == UINT64_MAX ? NO_ENTRY : entry) * 2 + op->file);
 		return;
 	}
 	if (j->lane == &g->lane[g->main_lane]) {
 		eng_measure_mark(g, j->pass, op->offset, op->file);
+		advise(g);
 		atomic_store(&j->lane->evaluation, op->offset + 1);
 		eng_wake(g);
 		if (g->swap)

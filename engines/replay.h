@@ -303,7 +303,7 @@ struct eng_group {
 	uint64_t held_end; /* at the end */
 	uint64_t footprint, own_bytes;
 	uint64_t evicted, left_bytes;
-	bool swap;
+	bool swap, advised;
 
 	/* Measuring. */
 	uint64_t start_ns, start_wall_ns, start_ticks;
