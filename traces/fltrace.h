@@ -191,12 +191,12 @@ enum {
 #define FLT_BF_FOREIGN    (1u << 4) /* not on behalf of the recorded processes */
 #define FLT_BF_BIO        (1u << 5) /* seen as a bio (zram, md): there is no request */
 
-/* FLT_CACHE */
+/* FLT_CACHE: start .. start + dur is from the first folio of the run to the last */
 enum {
 	FLT_CACHE_OP, /* 1 added, 2 dropped */
 	FLT_CACHE_FILE,
 	FLT_CACHE_OFFSET,
-	FLT_CACHE_LENGTH, /* bytes of the folio */
+	FLT_CACHE_LENGTH, /* bytes: of a run of neighbouring folios of one order */
 	FLT_CACHE_ORDER,  /* FLT_NONE = not told */
 };
 

@@ -282,7 +282,7 @@ static int add_to_stream(struct flt_writer *w, struct stream *s, const struct fl
 	} else {
 		s->coded_end += code_time(end - s->true_end, lag, quantum, &code);
 		column_push(&k->time, code, &w->error);
-		code_time(end - start, 0, quantum, &code);
+		code_time(r->dur, 0, quantum, &code);
 	}
 	column_push(&k->dur, code, &w->error);
 	s->true_end = end;
