@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While the run runs: the rings are read every ten milliseconds, without being woken up by them.
+ * While the run runs: the rings are read every twenty milliseconds, without being woken up by them.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 #include "tracer/session.h"
 
-#define DRAIN_NS        10000000ull
+#define DRAIN_NS        20000000ull
 #define SAMPLE_NS       100000000ull
 #define LOG_INTERVAL_NS 1000000ull /* a program that maps all the time must not keep us busy */
 #define IN_FLIGHT_NS    200000000ull

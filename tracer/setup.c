@@ -106,6 +106,11 @@ static dev_t model_device(const struct rec_session *s)
 
 static int create_trace(struct rec_session *s)
 {
+	/* A fast level: recording must not cost the run its CPU; `prepare` packs harder. */
+	const struct flt_writer_options writing = {
+		.level = 4,
+		.page_size = (uint32_t)sysconf(_SC_PAGESIZE),
+	};
 	struct timespec wall;
 	json_t *header;
 	struct stat st;
@@ -122,7 +127,7 @@ static int create_trace(struct rec_session *s)
 	json_object_set_new(header, "epoch_ns", json_integer((json_int_t)s->sink.epoch));
 	json_object_set_new(header, "epoch_wall_ns",
 			    json_integer(wall.tv_sec * 1000000000ll + wall.tv_nsec));
-	ret = flt_writer_create(&s->sink.writer, s->opt.output, header, NULL);
+	ret = flt_writer_create(&s->sink.writer, s->opt.output, header, &writing);
 	json_decref(header);
 	if (ret == -EEXIST)
 		rec_say("%s exists; name another file with -o (nothing is overwritten)",

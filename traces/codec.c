@@ -85,7 +85,10 @@ void flt_buf_varint(struct flt_buf *b, uint64_t v)
 
 /* ---- the ladder ---- */
 
+#define BEND_VALUE 309 /* L[FLT_LADDER_BEND] */
+
 static uint64_t ladder[FLT_LADDER_BEND + 1];
+static uint8_t ladder_floor[BEND_VALUE]; /* the highest code not above a value */
 static pthread_once_t ladder_once = PTHREAD_ONCE_INIT;
 
 /*
@@ -98,6 +101,10 @@ static void ladder_build(void)
 {
 	for (uint32_t i = 0; i < FLT_LADDER_BEND; i++)
 		ladder[i + 1] = ladder[i] + (ladder[i] >= 38 ? ladder[i] / 19 : 1);
+	for (uint32_t v = 0, code = 0; v < BEND_VALUE; v++) {
+		code += ladder[code + 1] <= v;
+		ladder_floor[v] = (uint8_t)code;
+	}
 }
 
 uint64_t flt_ladder_value(uint64_t code)
@@ -110,23 +117,13 @@ uint64_t flt_ladder_value(uint64_t code)
 
 uint64_t flt_ladder_code(uint64_t ns, uint32_t quantum)
 {
-	uint64_t v = ns / quantum, lo, hi, above;
+	uint64_t v = ns / quantum, lo, above;
 
 	pthread_once(&ladder_once, ladder_build);
-	if (v < 38) {
-		lo = v;
-	} else if (v >= ladder[FLT_LADDER_BEND]) {
-		lo = FLT_LADDER_BEND + (v - ladder[FLT_LADDER_BEND]) / 16;
-	} else {
-		for (lo = 38, hi = FLT_LADDER_BEND; hi - lo > 1;) {
-			uint64_t mid = lo + (hi - lo) / 2;
-
-			if (ladder[mid] <= v)
-				lo = mid;
-			else
-				hi = mid;
-		}
-	}
+	if (v < BEND_VALUE)
+		lo = ladder_floor[v];
+	else
+		lo = FLT_LADDER_BEND + (v - BEND_VALUE) / 16;
 	above = flt_ladder_value(lo + 1);
 	if (above > UINT64_MAX / quantum)
 		return lo;

@@ -8,7 +8,7 @@
 
 /* ---- what a trace tells about the machine that it was made on ---- */
 
-/* "/home/me/models/x.gguf" becomes "x.gguf"; a list of words keeps its order. */
+/* "/home/me/models/x.gguf" becomes "x.gguf". */
 static json_t *without_folders(const json_t *v)
 {
 	const char *text, *slash, *key;
@@ -18,7 +18,10 @@ static json_t *without_folders(const json_t *v)
 	if (json_is_string(v)) {
 		text = json_string_value(v);
 		slash = strrchr(text, '/');
-		return json_string(slash && slash[1] && !strstr(text, "://") ? slash + 1 : text);
+		/* A path is one word; sentences stay as they are. */
+		if (!slash || !slash[1] || strpbrk(text, " \t\n"))
+			slash = NULL;
+		return json_string(slash ? slash + 1 : text);
 	}
 	if (json_is_array(v)) {
 		out = json_array();
