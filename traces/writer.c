@@ -265,7 +265,10 @@ static int add_to_stream(struct flt_writer *w, struct stream *s, const struct fl
 		/* Every block starts from an exact time: that of its first record. */
 		uint64_t exact = info->time == FLT_COL_GAP ? start : end;
 
-		s->base = s->true_end = s->coded_end = exact > s->true_end ? exact : s->true_end;
+		s->true_end = exact > s->true_end ? exact : s->true_end;
+		/* ... unless rounding took the block before it a little further. */
+		s->coded_end = s->true_end > s->coded_end ? s->true_end : s->coded_end;
+		s->base = s->coded_end;
 	}
 	lag = (int64_t)(s->true_end - s->coded_end);
 	if (info->time == FLT_COL_GAP) {
