@@ -2,9 +2,11 @@
 #include "engines/measure.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* The entry of the first pass comes first, warm-up included; later passes have the measured part alone. */
 uint64_t eng_measure_entry(const struct eng_group *g, uint64_t pass, uint64_t index)
@@ -52,6 +54,26 @@ static double seconds(const struct eng_group *g)
 	return (double)(eng_monotonic_ns() - g->start_ns) / 1e9;
 }
 
+/*
+ * What others took of the CPUs. The kernel's own threads are left out: they finish this process' I/O. So is
+ * time in system calls, which cannot be told from theirs.
+ */
+static double others_cpu(const struct rusage *own)
+{
+	unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
+	double tick = (double)sysconf(_SC_CLK_TCK), mine;
+	FILE *f = fopen("/proc/stat", "re");
+	int n;
+
+	if (!f)
+		return -1;
+	n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
+		   &iowait, &irq, &softirq, &steal);
+	fclose(f);
+	mine = (double)own->ru_utime.tv_sec + (double)own->ru_utime.tv_usec / 1e6;
+	return n == 8 && tick > 0 ? (double)(user + nice + steal) / tick - mine : -1;
+}
+
 static void snapshot(struct eng_group *g, struct eng_snapshot *s)
 {
 	struct rusage ru;
@@ -71,6 +93,7 @@ static void snapshot(struct eng_group *g, struct eng_snapshot *s)
 	getrusage(RUSAGE_SELF, &ru);
 	s->major = (uint64_t)ru.ru_majflt;
 	s->minor = (uint64_t)ru.ru_minflt;
+	s->others_cpu = others_cpu(&ru);
 }
 
 void eng_measure_begin(struct eng_group *g)

@@ -161,6 +161,7 @@ struct eng_snapshot {
 	uint64_t when_ns;
 	uint64_t process_read_bytes;
 	uint64_t major, minor; /* of the process */
+	double others_cpu;     /* s: user time of other programs, and time stolen by a hypervisor; < 0: not known */
 	struct host_memcg_stat memcg;
 	uint64_t metric[HOST_METRIC_COUNT];
 	struct host_diskstat disk[HOST_DEVICES_MAX];

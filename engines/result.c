@@ -15,8 +15,8 @@
 #include "engines/group.h"
 #include "engines/measure.h"
 
-#define RESULT_VERSION  1
-#define PREEMPTED_PER_S 20.0
+#define RESULT_VERSION 1
+#define OTHERS_SHARE   0.05 /* of one CPU: more of it by other programs is worth a warning */
 
 /* ---- small values ------------------------------------------------------------------- */
 
@@ -462,18 +462,18 @@ static bool complete(struct eng_group *g)
 
 static void add_warnings(struct eng_group *g, const struct eng_figures *f)
 {
-	uint64_t starved = 0, preempted = 0;
+	double others = g->to.others_cpu - g->from.others_cpu;
+	uint64_t starved = 0;
 
-	for (uint32_t i = 0; i < g->jobs; i++) {
+	for (uint32_t i = 0; i < g->jobs; i++)
 		starved += g->job[i].starved;
-		preempted += g->job[i].count.preempted - g->job[i].base.preempted;
-	}
-	/* A clock tick or two a second are nobody's fault. */
-	if (preempted > 100 && (double)preempted > PREEMPTED_PER_S * f->duration * g->jobs)
-		eng_warn(g,
-			 "other work was on the CPUs: jobs lost theirs %" PRIu64
-			 " times, and lanes wait for each other at barriers",
-			 preempted);
+	if (g->from.others_cpu >= 0 && g->to.others_cpu >= 0 &&
+	    others > OTHERS_SHARE * f->duration && others > 0.1)
+		eng_warn(
+			g,
+			"other programs had the CPUs for %.1f s meanwhile, and lanes wait for each other at "
+			"barriers: repeat it on a quiet machine",
+			others);
 	if (f->duration > 0 && (double)starved * ENG_EMPTY_NS / 1e9 > 0.005 * f->duration * g->jobs)
 		eng_warn(g, "jobs waited %" PRIu64 " times for the trace to be decoded", starved);
 	if (f->foreign_read != HOST_UNKNOWN && f->foreign_read > f->read_bytes / 20 + (1u << 20))
