@@ -287,7 +287,8 @@ int rec_session_finish(struct rec_session *s)
 		ret = derive_program(s, &st, trailer);
 		has_program = !ret;
 		if (ret == -ENODATA)
-			rec_say("no replay program: the run touched no mapped file");
+			rec_say("no replay program: no page of a mapped model faulted. Did it fit into memory? "
+				"llama.cpp then maps it in advance: record with a --memory-limit below its size");
 		else if (ret)
 			rec_say("cannot derive the replay program: %s", strerror(-ret));
 	}
