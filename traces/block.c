@@ -150,7 +150,7 @@ int flt_block_load(struct flt_block **out, int fd, const struct flt_dir_entry *e
 		return -ENOMEM;
 	ret = flt_pread(fd, e->offset, e->bytes, frame, nocache);
 	if (!ret)
-		ret = flt_decompress(frame->data, frame->len, &b->raw);
+		ret = flt_decompress(frame->data, frame->len, &b->raw, e->raw);
 	if (!ret)
 		ret = flt_section_check(b->raw.data, b->raw.len, FLT_SECTION_BLOCK, &p, &len);
 	if (!ret && (b->raw.len != e->raw || len < FLT_BLOCK_HEAD))
@@ -248,7 +248,7 @@ static void record_put(struct flt_block *b, struct kind_decoder *k, struct flt_r
 	for (int i = 0; i < k->nfields; i++)
 		r->f[i] = COL_VALUES(k, 2 + i)[j];
 	for (int i = k->nfields; i < FLT_FIELDS; i++)
-		r->f[i] = 0;
+		r->f[i] = FLT_NONE; /* written before there was such a field */
 }
 
 ssize_t flt_block_fill(struct flt_block *b)
@@ -328,7 +328,7 @@ int flt_directory_load(struct flt_reader *r, const struct flt_chunk_ref *ref, st
 	ret = flt_pread(r->fd, ref->info.offset, ref->dir_bytes, frame,
 			r->flags & FLT_OPEN_NOCACHE);
 	if (!ret)
-		ret = flt_decompress(frame->data, frame->len, &raw);
+		ret = flt_decompress(frame->data, frame->len, &raw, FLT_MAX_SECTION);
 	if (!ret)
 		ret = flt_section_check(raw.data, raw.len, FLT_SECTION_CHUNK, &p, &n);
 	if (!ret)

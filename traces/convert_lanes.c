@@ -310,6 +310,9 @@ int convert_mark(struct convert *c, uint32_t lane, uint64_t evaluation)
 	if (evaluation && evaluation <= c->s.nmarks)
 		m = &c->s.mark[evaluation - 1];
 	l->evaluation = evaluation;
+	/* A barrier that is met no more must not hold its lanes' queues back. */
+	if (!lane && !ret)
+		groups_retire(c, evaluation);
 	l->window_file = FLT_NONE;
 	l->cur.f[FLT_MARK_CLASS] = m ? m->mark_class : evaluation ? FLT_MC_END : FLT_MC_LOAD;
 	l->cur.f[FLT_MARK_ID] = evaluation;

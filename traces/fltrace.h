@@ -275,7 +275,7 @@ struct flt_writer_options {
 	int level;              /* zstd level; 0 = 9 */
 	uint32_t quantum_ns;    /* 0 = 250 */
 	uint32_t page_size;     /* of the recorded machine; 0 = 4096 */
-	uint32_t chunk_records; /* 0 = 262144: a chunk is closed after so many */
+	uint32_t chunk_records; /* 0 = 262144: a chunk is closed after so many; at most 2^20 */
 	uint64_t chunk_ns;      /* 0 = 5 s: ... or after so much trace time */
 };
 

@@ -117,14 +117,13 @@ uint64_t flt_frame_hash(const uint8_t *data, size_t len)
 	return XXH64(data, len, 0);
 }
 
-int flt_decompress(const uint8_t *data, size_t len, struct flt_buf *out)
+int flt_decompress(const uint8_t *data, size_t len, struct flt_buf *out, size_t most)
 {
 	unsigned long long size = ZSTD_getFrameContentSize(data, len);
 	uint8_t *to;
 	size_t got;
 
-	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN ||
-	    size > FLT_MAX_SECTION)
+	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > most)
 		return -EBADMSG;
 	flt_buf_reset(out);
 	to = flt_buf_room(out, size ? (size_t)size : 1);
@@ -202,7 +201,7 @@ int flt_directory_parse(struct flt_directory *d, const uint8_t *p, size_t len, u
 			uint32_t bytes)
 {
 	struct flt_chunk_info *info = &d->info;
-	uint64_t at = offset + bytes, records = 0;
+	uint64_t at = offset + bytes, records = 0, raw = 0;
 
 	memset(d, 0, sizeof(*d));
 	if (len < FLT_CHUNK_HEAD)
@@ -235,9 +234,11 @@ int flt_directory_parse(struct flt_directory *d, const uint8_t *p, size_t len, u
 		    e->bytes > FLT_MAX_SECTION)
 			goto bad;
 		records += e->records;
+		raw += e->raw;
 		at += e->bytes;
 	}
-	if (records != info->records)
+	/* All blocks of a chunk are open at once when streams are merged. */
+	if (records != info->records || raw > FLT_MAX_SECTION)
 		goto bad;
 	info->offset = offset;
 	info->bytes = at - offset;

@@ -26,6 +26,7 @@
 
 /* What a reader accepts; a writer stays far below. */
 #define FLT_MAX_SECTION       (256u << 20)
+#define FLT_MAX_JSON          (64u << 20)
 #define FLT_MAX_BLOCKS        (1u << 20)
 #define FLT_MAX_BLOCK_RECORDS (1u << 24)
 
@@ -55,8 +56,9 @@ int flt_compress(struct flt_compressor *c, struct flt_buf *out, const uint8_t *d
 /* What a chunk's directory holds of a block: XXH64, seed 0, of its compressed bytes. */
 uint64_t flt_frame_hash(const uint8_t *data, size_t len);
 
-/* Decompresses exactly one frame of LEN bytes into OUT (reset first). */
-int flt_decompress(const uint8_t *data, size_t len, struct flt_buf *out);
+/* Decompresses exactly one frame of LEN bytes into OUT (reset first); -EBADMSG if that
+ * would be more than MOST bytes, whatever the frame says. */
+int flt_decompress(const uint8_t *data, size_t len, struct flt_buf *out, size_t most);
 
 /* Reads LEN bytes at OFFSET into B (reset first); -EBADMSG if there are fewer. */
 int flt_pread(int fd, uint64_t offset, size_t len, struct flt_buf *b, bool nocache);

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAX_EVALUATIONS (1u << 26)
+#define MAX_EVALUATIONS (1u << 22)
 #define MAX_LANES       (1u << 20)
 
 static int evaluation_get(struct flt_plan *p, uint64_t *cap, uint64_t index,

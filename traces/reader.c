@@ -57,8 +57,10 @@ static int def_add(struct flt_reader *r, const char *what, json_t *obj)
 	n = (uint64_t)json_integer_value(id);
 	/* Ids are handed out from 0; a file that says otherwise must not make us
 	 * allocate what it likes: those ids are looked up by walking. */
-	if (n > 4 * json_array_size(d->all) + 4096)
+	if (n > 4 * json_array_size(d->all) + 4096) {
+		d->sparse = true;
 		return 0;
+	}
 	if (n >= d->cap) {
 		size_t cap = (size_t)n * 2 + 64;
 		json_t **p = realloc(d->by_id, cap * sizeof(*p));
@@ -118,7 +120,7 @@ const json_t *flt_definition(const struct flt_reader *r, const char *what, uint6
 		return NULL;
 	if (id < d->cap && d->by_id[id])
 		return d->by_id[id];
-	if (id <= 4 * json_array_size(d->all) + 4096)
+	if (!d->sparse)
 		return NULL;
 	json_array_foreach (d->all, i, obj) {
 		json_t *n = json_object_get(obj, "id");
@@ -141,7 +143,7 @@ static int section_load(struct flt_reader *r, uint64_t offset, size_t len)
 	ret = flt_pread(r->fd, offset, len, &r->frame, r->flags & FLT_OPEN_NOCACHE);
 	if (ret)
 		return ret;
-	return flt_decompress(r->frame.data, r->frame.len, &r->section);
+	return flt_decompress(r->frame.data, r->frame.len, &r->section, FLT_MAX_JSON);
 }
 
 static int load_json(struct flt_reader *r, uint64_t offset, size_t len, const char *type,

@@ -12,6 +12,7 @@ struct def_sort {
 	json_t *all; /* array */
 	json_t **by_id;
 	size_t cap;
+	bool sparse; /* some ids are not in by_id */
 	UT_hash_handle hh;
 };
 

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_ID (1u << 24) /* of files and regions that the conversion will index */
+#define MAX_STREAM (1u << 21)
+#define MAX_ID     (1u << 24) /* of files and regions that the conversion will index */
 
 /* ---- definitions ---- */
 
@@ -216,7 +217,7 @@ static int sweep_fault(struct survey *s, struct sweep *w, const struct flt_recor
 
 static int stream_get(struct survey *s, uint32_t id, struct survey_stream **out)
 {
-	if (id >= MAX_ID)
+	if (id >= MAX_STREAM)
 		return -EBADMSG;
 	if (id >= s->nstreams) {
 		size_t n = (size_t)id + id / 2 + 16;
@@ -437,6 +438,9 @@ int survey_make(struct survey *s, struct flt_reader *r, const struct flt_prepare
 		if (ret)
 			return ret;
 	}
+	/* Every lane gets every mark: marks without anything between them would be a flood. */
+	if (s->nmarks > 16 + s->model_faults + s->barriers)
+		return -EBADMSG;
 	return survey_lanes(s, max_lanes);
 }
 

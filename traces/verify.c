@@ -86,7 +86,7 @@ static int frames_walk(struct flt_reader *r, struct flt_buf *frame, struct flt_v
 
 		ret = at + len > table_at ? -EBADMSG : flt_pread(r->fd, at, len, frame, true);
 		if (!ret)
-			ret = flt_decompress(frame->data, frame->len, &raw);
+			ret = flt_decompress(frame->data, frame->len, &raw, FLT_MAX_SECTION);
 		if (!ret && raw.len != flt_get32(table.data + i * 8 + 4))
 			ret = -EBADMSG;
 		if (ret)

@@ -109,7 +109,7 @@ int flt_writer_create(struct flt_writer **out, const char *path, const json_t *h
 	w->opt.page_size = w->opt.page_size ? w->opt.page_size : 4096;
 	w->opt.chunk_records = w->opt.chunk_records ? w->opt.chunk_records : 262144;
 	w->opt.chunk_ns = w->opt.chunk_ns ? w->opt.chunk_ns : 5000000000ull;
-	if (w->opt.chunk_records > FLT_MAX_BLOCK_RECORDS) {
+	if (w->opt.chunk_records > 1u << 20) {
 		ret = -EINVAL;
 		goto fail;
 	}

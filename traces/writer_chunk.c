@@ -227,8 +227,12 @@ int flt_writer_flush(struct flt_writer *w, bool sync)
 		flt_writer_seek_entry(w, flt_get32(w->dir.data + (size_t)i * FLT_CHUNK_ENTRY + 8),
 				      flt_get32(w->dir.data + (size_t)i * FLT_CHUNK_ENTRY + 12));
 	ret = flt_writer_write(w, &blocks);
-	if (ret)
+	if (ret) {
+		/* A directory without its blocks would mislead whoever walks the file. */
+		if (ftruncate(w->fd, (off_t)at) == 0)
+			w->offset = at;
 		goto out;
+	}
 	index_chunk(w, at, w->offset - at, dir_bytes, n);
 	w->chunk_number++;
 	w->chunk_records = 0;

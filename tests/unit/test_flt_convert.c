@@ -2,6 +2,8 @@
 /* Recordings made by hand become the program that one expects. */
 #include "flt_fixture.h"
 
+#include <sys/resource.h>
+
 #define US  1000ull
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -358,6 +360,57 @@ static void threads_beyond_the_lanes_fold_into_a_helper(void **state)
 	flt_close(r);
 }
 
+static long max_rss_kib(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ru.ru_maxrss;
+}
+
+/* A thread pool that is used while loading and never again. */
+static void an_old_barrier_does_not_hold_the_queues_back(void **state)
+{
+	struct fixture *f = *state;
+	struct flt_writer *w = fixture_writer(f, NULL);
+	struct flt_prepare_stats st;
+	struct flt_record out[8];
+	struct flt_reader *r;
+	long before;
+
+	define_model(w);
+	for (uint32_t t = 1; t <= 2; t++) {
+		fault(w, t, 10 * US, US, t * MIB);
+		add(w, FLT_BARRIER, t, 20 * US, 10 * US, 77, 0, 0);
+	}
+	for (uint64_t e = 0; e < 3000; e++) {
+		uint64_t now = (e + 1) * 1000 * US;
+
+		for (uint64_t i = 0; i < 90; i++)
+			for (uint32_t t = 1; t <= 2; t++)
+				fault(w, t, now + (i * 10 + t) * US, US, (i * 2 + t) * 128 * KIB);
+		add(w, FLT_MARK, 1, now, 950 * US, FLT_MC_DECODE, e, 1);
+	}
+	flt_writer_flush(w, false);
+	r = fixture_open(f);
+	before = max_rss_kib();
+	assert_int_equal(flt_prepare(r, w, NULL, &st), 0);
+	/* 540,000 windows: held back they would be 60 MiB. Sanitizers have memory of their own. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	assert_in_range(max_rss_kib() - before, 0, 24 << 10);
+#else
+	(void)before;
+#endif
+	flt_close(r);
+	fixture_finish(f, &w);
+	assert_int_equal(st.windows, 540002);
+	r = fixture_open(f);
+	assert_int_equal(fixture_read(r, FLT_PROGRAM, 1, out, 8), 8);
+	assert_int_equal(out[2].kind, FLT_P_BARRIER);
+	assert_int_equal(out[2].f[FLT_BARRIER_PARTICIPANTS], 2);
+	flt_close(r);
+}
+
 static void a_private_copy_names_no_folders(void **state)
 {
 	struct fixture *f = *state;
@@ -402,6 +455,7 @@ int main(void)
 		FIXTURE_TEST(a_recording_without_model_faults_has_no_program),
 		FIXTURE_TEST(a_copy_with_the_program_alone_replays_the_same),
 		FIXTURE_TEST(threads_beyond_the_lanes_fold_into_a_helper),
+		FIXTURE_TEST(an_old_barrier_does_not_hold_the_queues_back),
 		FIXTURE_TEST(a_private_copy_names_no_folders),
 	};
 

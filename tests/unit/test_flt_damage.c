@@ -341,6 +341,9 @@ static void newer_kinds_and_columns_are_passed_over(void **state)
 	assert_int_equal(out[0].dur, 2000);
 	assert_int_equal(out[0].f[1], FLT_NONE);
 	assert_int_equal(out[0].f[8], 2);
+	/* Columns that are not in the file are none, not 0. */
+	assert_int_equal(out[0].f[2], FLT_NONE);
+	assert_int_equal(out[1].f[0], FLT_NONE);
 	assert_int_equal(out[1].kind, 200);
 	assert_int_equal(out[2].kind, FLT_FAULT);
 	assert_int_equal(out[2].start, flt_end(&out[1]) + 1000);

@@ -134,8 +134,12 @@ static void definitions_are_found_by_id(void **state)
 			flt_writer_flush(w, false);
 	}
 	flt_writer_define(w, "region", json_pack("{sIsi}", "id", (json_int_t)1 << 40, "length", 7));
+	flt_writer_define(w, "file", json_pack("{sisi}", "id", 5000, "size", 1));
+	for (int i = 0; i < 500; i++)
+		flt_writer_define(w, "file", json_pack("{sisi}", "id", i, "size", 2));
 	fixture_finish(f, &w);
 	r = fixture_open(f);
+	assert_non_null(flt_definition(r, "file", 5000));
 	assert_int_equal(json_array_size(flt_definitions(r, "region")), 301);
 	assert_int_equal(
 		json_integer_value(json_object_get(flt_definition(r, "region", 299), "length")),
@@ -144,7 +148,7 @@ static void definitions_are_found_by_id(void **state)
 							    "length")),
 			 7);
 	assert_null(flt_definition(r, "region", 300));
-	assert_null(flt_definition(r, "file", 0));
+	assert_null(flt_definition(r, "device", 0));
 	assert_int_equal(json_array_size(flt_definitions(r, "nothing")), 0);
 	flt_close(r);
 }
