@@ -97,12 +97,13 @@ struct conversion {
 	struct ana_progress progress;
 };
 
-static void show_progress(void *arg, uint64_t done, uint64_t total)
+static bool show_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct ana_progress *p = arg;
 
 	p->total = total;
 	ana_progress_update(p, done);
+	return true;
 }
 
 /* Ctrl-C must not leave half a trace behind: the name is only known here. */

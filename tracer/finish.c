@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -182,9 +183,42 @@ static json_t *make_trailer(struct rec_session *s, json_t *invariants)
 	return t;
 }
 
+static volatile sig_atomic_t derivation_stopped;
+
+static void stop_derivation(int sig)
+{
+	(void)sig;
+	derivation_stopped = 1;
+}
+
+/* The recording is safe: from here on signals are about the derivation, which can be done later. */
+static void derivation_signals(void (*handler)(int))
+{
+	const struct sigaction act = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &act, NULL);
+}
+
+struct derivation {
+	const struct rec_session *s;
+	uint64_t begun;
+};
+
+static bool derivation_goes_on(void *arg, uint64_t done, uint64_t total)
+{
+	const struct derivation *d = arg;
+
+	rec_live_derivation(d->s, d->begun, done, total);
+	return !derivation_stopped;
+}
+
 /* Derives the replay program from what is in the file by now. */
 static int derive_program(struct rec_session *s, struct flt_prepare_stats *st, json_t *trailer)
 {
+	struct derivation d = {.s = s, .begun = host_now_ns()};
+	const struct flt_prepare_options opt = {.progress = derivation_goes_on, .progress_arg = &d};
 	struct flt_reader *r;
 	char err[256] = "";
 	int ret;
@@ -195,16 +229,14 @@ static int derive_program(struct rec_session *s, struct flt_prepare_stats *st, j
 	ret = flt_open(&r, s->opt.output, FLT_OPEN_NOCACHE, err, sizeof(err));
 	if (ret)
 		return ret;
-	ret = flt_prepare(r, s->sink.writer, NULL, st);
+	derivation_signals(stop_derivation);
+	ret = flt_prepare(r, s->sink.writer, &opt, st);
+	derivation_signals(SIG_IGN);
+	rec_live_clear();
 	flt_close(r);
 	if (ret)
 		return ret;
-	json_object_set_new(trailer, "program",
-			    json_pack("{s:i, s:I, s:I, s:I, s:b, s:s}", "lanes", (int)st->lanes,
-				      "evaluations", (json_int_t)st->evaluations, "windows",
-				      (json_int_t)st->windows, "window_bytes",
-				      (json_int_t)st->window_bytes, "marks_inferred",
-				      st->marks_inferred, "note", st->note));
+	json_object_set_new(trailer, "program", flt_prepare_json(st));
 	return 0;
 }
 
@@ -289,6 +321,10 @@ int rec_session_finish(struct rec_session *s)
 		if (ret == -ENODATA)
 			rec_say("no replay program: no page of a mapped model faulted. Did it fit into memory? "
 				"llama.cpp then maps it in advance: record with a --memory-limit below its size");
+		else if (ret == -ECANCELED)
+			rec_say("interrupted: no replay program; 'faultline prepare %s -o NEW.flt' "
+				"derives it from the recording, which is complete",
+				s->opt.output);
 		else if (ret)
 			rec_say("cannot derive the replay program: %s", strerror(-ret));
 	}

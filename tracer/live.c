@@ -6,6 +6,7 @@
 #include "tracer/session.h"
 
 #define INTERVAL_NS 500000000ull
+#define PATIENCE_NS 2000000000ull /* what takes no longer needs no line */
 
 static struct {
 	uint64_t when, faults, bytes;
@@ -45,6 +46,21 @@ void rec_live_update(struct rec_session *s, uint64_t now)
 	last.when = now;
 	last.faults = t->faults;
 	last.bytes = t->io_read_bytes;
+}
+
+void rec_live_derivation(const struct rec_session *s, uint64_t begun, uint64_t done, uint64_t total)
+{
+	uint64_t now = host_now_ns();
+
+	if (s->opt.quiet || !isatty(STDERR_FILENO) || now < begun + PATIENCE_NS ||
+	    now < last.when + INTERVAL_NS || !total)
+		return;
+	fprintf(stderr,
+		"\r\033[Kderiving the replay program: %.0f %% (Ctrl-C: leave it to faultline prepare)",
+		100.0 * (double)done / (double)total);
+	fflush(stderr);
+	last.shown = true;
+	last.when = now;
 }
 
 void rec_live_clear(void)

@@ -254,7 +254,7 @@ out:
 	close(l.signals);
 	if (l.target >= 0)
 		close(l.target);
-	/* What has been pending since the end of the loop is of no interest any more. */
+	/* What has been pending since the end of the loop is of no interest; finish.c listens again. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

@@ -84,6 +84,9 @@ int rec_session_finish(struct rec_session *s);
 
 /* live.c: one line on a terminal, now and then */
 void rec_live_update(struct rec_session *s, uint64_t now);
+/* How far the derivation of the program is that began at BEGUN (ns); nothing in its first seconds. */
+void rec_live_derivation(const struct rec_session *s, uint64_t begun, uint64_t done,
+			 uint64_t total);
 void rec_live_clear(void);
 
 #endif

@@ -9,6 +9,7 @@
  * the start of the next is then the lane's own compute.
  */
 #include "convert_lanes.h"
+#include "writer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -226,8 +227,9 @@ static int convert_pass(struct convert *c, struct flt_reader *in,
 		for (ssize_t i = 0; !ret && i < n; i++)
 			ret = take(c, &rec[i]);
 		done += (uint64_t)n;
-		if (opt && opt->progress)
-			opt->progress(opt->progress_arg, (total + done) / 2, total);
+		if (!ret && opt && opt->progress &&
+		    !opt->progress(opt->progress_arg, (total + done) / 2, total))
+			ret = -ECANCELED;
 	}
 	ret = ret ? ret : n < 0 ? (int)n : 0;
 	flt_cursor_close(cur);
@@ -321,6 +323,7 @@ int flt_prepare(struct flt_reader *in, struct flt_writer *out,
 {
 	struct convert c = {.w = out, .st = st};
 	uint64_t before = flt_writer_bytes(out);
+	struct flt_writer_place place;
 	int ret;
 
 	memset(st, 0, sizeof(*st));
@@ -338,16 +341,20 @@ int flt_prepare(struct flt_reader *in, struct flt_writer *out,
 	st->evaluations = c.s.nmarks;
 	st->marks_inferred = c.s.marks_inferred;
 	ret = flt_writer_flush(out, false);
-	if (!ret)
-		ret = define_lanes(&c);
+	if (ret)
+		goto out;
+	flt_writer_note(out, &place);
+	ret = define_lanes(&c);
 	for (uint32_t i = 0; !ret && i < c.lanes; i++)
 		ret = convert_mark(&c, i, 0);
 	if (!ret)
 		ret = convert_pass(&c, in, opt);
 	if (!ret)
 		ret = convert_finish(&c);
-	if (ret)
+	if (ret) {
+		flt_writer_rollback(out, &place);
 		goto out;
+	}
 	convert_note(&c);
 	ret = flt_writer_define(out, "program", flt_prepare_json(st));
 	if (!ret)

@@ -404,7 +404,8 @@ struct flt_prepare_options {
 	bool program_only;     /* flt_prepare_copy(): leave the recording out */
 	bool private_copy;     /* ... and names of people, hosts and folders */
 	uint32_t max_lanes;    /* 0 = 1024; threads beyond share the helper lane; 1 may be -E2BIG */
-	void (*progress)(void *arg, uint64_t done, uint64_t total); /* records; may be NULL */
+	/* Records; may be NULL. False stops the conversion, which returns -ECANCELED. */
+	bool (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
 };
 
@@ -422,7 +423,8 @@ struct flt_prepare_stats {
  * "program"; flt_prepare() also writes it as the definition "program". New. */
 json_t *flt_prepare_json(const struct flt_prepare_stats *st);
 /* Derives the program of IN (open reader) and adds it to OUT. Streams: memory
- * does not grow with the recording. -ENODATA: no faults on a file. */
+ * does not grow with the recording. -ENODATA: no faults on a file. After an error
+ * (but one in writing) OUT has nothing of the program and can be finished without. */
 int flt_prepare(struct flt_reader *in, struct flt_writer *out,
 		const struct flt_prepare_options *opt, struct flt_prepare_stats *st);
 /* Copies the recording of IN (unless program_only) to the new file OUT, derives

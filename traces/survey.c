@@ -321,8 +321,9 @@ static int survey_pass(struct survey *s, struct flt_reader *r, bool sweeps,
 		for (ssize_t i = 0; !ret && i < n; i++)
 			ret = survey_record(s, w, &rec[i]);
 		done += (uint64_t)n;
-		if (opt && opt->progress)
-			opt->progress(opt->progress_arg, done / 2, total);
+		if (!ret && opt && opt->progress &&
+		    !opt->progress(opt->progress_arg, done / 2, total))
+			ret = -ECANCELED;
 	}
 	ret = ret ? ret : n < 0 ? (int)n : 0;
 	if (!ret && w && s->nmarks)

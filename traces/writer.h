@@ -59,4 +59,16 @@ void flt_writer_seek_entry(struct flt_writer *w, uint64_t compressed, uint64_t r
 int flt_writer_flush_defs(struct flt_writer *w);
 void flt_writer_free_columns(struct stream *s);
 
+/* A place to go back to, between two chunks. */
+struct flt_writer_place {
+	uint64_t offset, chunk_number, evaluation, total[FLT_SUMMARY + 1];
+	size_t chunks, defs, seek;
+	uint32_t frames;
+};
+
+/* Where W is, which has just been flushed. */
+void flt_writer_note(const struct flt_writer *w, struct flt_writer_place *at);
+/* Takes back all of the program and summary layers that came after. 0 or -errno (sticky). */
+int flt_writer_rollback(struct flt_writer *w, const struct flt_writer_place *at);
+
 #endif
