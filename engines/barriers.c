@@ -83,12 +83,28 @@ static struct eng_barrier *find(struct eng_group *g, uint64_t id)
 	return found;
 }
 
+/*
+ * How many have come to GENERATION, this one included. The counts of a generation that was left behind before all had
+ * come must not be taken for those of the one that uses its place next, so each place says whose it is.
+ */
+static uint64_t arrive(_Atomic uint64_t *count, uint64_t generation)
+{
+	uint64_t was = atomic_load(count), now;
+
+	do {
+		now = (was ^ generation << ENG_COUNT_BITS) >> ENG_COUNT_BITS
+			      ? (generation << ENG_COUNT_BITS) + 1
+			      : was + 1;
+	} while (!atomic_compare_exchange_weak(count, &was, now));
+	return now & ((UINT64_C(1) << ENG_COUNT_BITS) - 1);
+}
+
 bool eng_barrier_meet(struct eng_job *j, uint64_t id, uint64_t generation, uint64_t participants,
 		      uint64_t *waited)
 {
 	struct eng_group *g = j->group;
 	struct eng_barrier *b = j->last;
-	_Atomic uint32_t *count;
+	_Atomic uint64_t *count;
 	bool going = true;
 
 	if (!participants || participants > g->barrier_lanes)
@@ -98,8 +114,9 @@ bool eng_barrier_meet(struct eng_job *j, uint64_t id, uint64_t generation, uint6
 	if (!b || !enter(b, id))
 		b = j->last = find(g, id);
 	count = &b->count[generation % ENG_GENERATIONS];
-	if (atomic_fetch_add(count, 1) + 1 >= participants) {
-		atomic_store(count, 0);
+	if (atomic_load_explicit(&b->released, memory_order_acquire) > generation) {
+		/* Late: counted, it would let those of a later generation go too early. */
+	} else if (arrive(count, generation) >= participants) {
 		/* Generations may be released out of order when not all meet at each. */
 		uint64_t now = atomic_load(&b->released);
 

@@ -314,6 +314,8 @@ static bool end_of_pass(struct eng_job *j)
 		/* The others may still be at work; the pass counts when all have come here. */
 		if (atomic_fetch_add(&g->step, 1) + 1 == g->jobs)
 			atomic_fetch_add(&g->passes, 1);
+		/* It comes to no barrier any more: whoever waits for it there waits for ever. */
+		atomic_fetch_add(&g->stuck, 1);
 		j->finished = true;
 		return false;
 	}

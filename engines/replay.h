@@ -133,6 +133,7 @@ void eng_bus_forget(struct eng_group *g);
 
 /* ---- barriers -------------------------------------------------------------- */
 
+#define ENG_COUNT_BITS  16
 #define ENG_GENERATIONS 8 /* of one group that lanes can be in at the same time */
 
 /*
@@ -140,9 +141,9 @@ void eng_bus_forget(struct eng_group *g);
  * used again: that is safe while nobody is inside, for a group that all have left has nothing to remember.
  */
 struct eng_barrier {
-	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t id;       /* FLT_NONE: free */
-	_Atomic uint32_t inside;                            /* jobs between arrival and departure */
-	_Atomic uint32_t count[ENG_GENERATIONS];            /* arrived, by generation modulo */
+	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t id; /* FLT_NONE: free */
+	_Atomic uint32_t inside;                      /* jobs between arrival and departure */
+	_Atomic uint64_t count[ENG_GENERATIONS]; /* by generation modulo: its low bits, arrived */
 	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t released; /* 1 + the last generation that was */
 };
 
@@ -161,7 +162,7 @@ struct eng_snapshot {
 	uint64_t when_ns;
 	uint64_t process_read_bytes;
 	uint64_t major, minor; /* of the process */
-	double others_cpu;     /* s: user time of other programs, and time stolen by a hypervisor; < 0: not known */
+	double others_cpu; /* s: user time of other programs, and time stolen by a hypervisor; < 0: not known */
 	struct host_memcg_stat memcg;
 	uint64_t metric[HOST_METRIC_COUNT];
 	struct host_diskstat disk[HOST_DEVICES_MAX];

@@ -185,13 +185,18 @@ static void take_hint(struct eng_source *s, const struct flt_record *r)
 	op->length = f[FLT_P_HINT_LENGTH];
 }
 
-static void take_barrier(struct eng_source *s, const struct flt_record *r)
+static int take_barrier(struct eng_source *s, const struct flt_record *r)
 {
-	struct eng_op *op = take(s, ENG_BARRIER, r);
+	struct eng_op *op;
 
+	/* No generation comes after this one, so nobody could ever be released from it. */
+	if (r->f[FLT_BARRIER_GENERATION] == FLT_NONE)
+		return -EBADMSG;
+	op = take(s, ENG_BARRIER, r);
 	op->need = r->f[FLT_BARRIER_GROUP] == FLT_NONE ? FLT_NONE - 1 : r->f[FLT_BARRIER_GROUP];
 	op->offset = r->f[FLT_BARRIER_GENERATION];
 	op->length = r->f[FLT_BARRIER_PARTICIPANTS];
+	return 0;
 }
 
 static void take_edge(struct eng_source *s, const struct flt_record *r)
@@ -216,8 +221,7 @@ static int take_record(struct eng_source *s, const struct flt_record *r)
 	case FLT_P_READ:
 		return take_io(s, r, ENG_READ);
 	case FLT_P_BARRIER:
-		take_barrier(s, r);
-		return 0;
+		return take_barrier(s, r);
 	case FLT_P_HINT:
 		take_hint(s, r);
 		return 0;

@@ -54,7 +54,7 @@ struct eng_wait eng_wait_begin(struct eng_job *j)
 }
 
 /*
- * If all jobs wait at one time, nobody is left to release anybody: the trace's barriers do not fit together.
+ * If all jobs wait at one time or are done, nobody is left to release anybody: the trace's barriers do not fit together.
  * Somebody may have been released and not have noticed yet, so this has to be seen for a whole second.
  */
 static void look_for_deadlock(struct eng_wait *w, uint64_t now)

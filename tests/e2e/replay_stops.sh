@@ -34,6 +34,14 @@ assert_ne "$STATUS" 0
 assert_le $((SECONDS - start)) 5 "seconds until the deadlock was noticed"
 assert_value broken .incomplete.reason barrier
 
+# The last lane leaves the selection before a barrier at which the others wait for it.
+trace left -l 3 -k -s 2M
+start=$SECONDS
+replay left 3 --tokens=1
+assert_ne "$STATUS" 0
+assert_le $((SECONDS - start)) 5 "seconds until it was noticed that a lane is done"
+assert_value left .incomplete.reason barrier
+
 # An offset outside of the file
 trace escape -X -e 2 -s 2M
 replay escape 2

@@ -156,6 +156,30 @@ static void test_a_wait_ends_when_fio_says_so(void **state)
 	team_free(t);
 }
 
+static void *meet_fifth(void *arg)
+{
+	uint64_t waited = 0;
+
+	eng_barrier_meet(arg, 1, 5, 2, &waited);
+	return NULL;
+}
+
+/* A generation may be over before one that is older: who comes to the older one then is not counted. */
+static void test_who_comes_late_is_not_counted_for_a_later_generation(void **state)
+{
+	struct team *t = team_new(false);
+	uint64_t waited = 0;
+
+	(void)state;
+	run_team(t, meet_fifth, 2);
+	assert_true(eng_barrier_meet(&t->job[2], 1, 4, 2, &waited));
+	t->job[0].ask = ask;
+	t->job[0].ask_arg = t;
+	assert_false(eng_barrier_meet(&t->job[0], 1, 4 + ENG_GENERATIONS, 2, &waited));
+	assert_int_equal(eng_stopped(&t->g), ENG_SIGNAL);
+	team_free(t);
+}
+
 static void *three_passes(void *arg)
 {
 	struct eng_job *j = arg;
@@ -210,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_groups_are_used_again),
 		cmocka_unit_test(test_lanes_at_different_barriers_are_noticed),
 		cmocka_unit_test(test_a_wait_ends_when_fio_says_so),
+		cmocka_unit_test(test_who_comes_late_is_not_counted_for_a_later_generation),
 		cmocka_unit_test(test_generations_begin_again_with_a_pass),
 		cmocka_unit_test(test_unknown_participants_are_all_lanes_with_barriers),
 	};

@@ -202,7 +202,7 @@ static void test_barriers_that_nobody_comes_to_are_passed(void **state)
 	fx_window(&d.x, 0, 1000, 0x1000, 4096);
 	fx_barrier(&d.x, 1, 2, 5, 2);
 	fx_window(&d.x, 1, 1000, 0x2000, 4096);
-	fx_barrier(&d.x, 1, UINT64_MAX, UINT64_MAX, UINT64_MAX);
+	fx_barrier(&d.x, 1, UINT64_MAX, UINT64_MAX - 1, UINT64_MAX);
 	fx_window(&d.x, 1, 1000, 0x3000, 4096);
 	fx_finish(&d.x);
 	deal(&d, 2);

@@ -225,6 +225,21 @@ static void test_harmful_advice_is_dropped(void **state)
 	close_source(&x);
 }
 
+static void test_a_barrier_without_an_end_is_refused(void **state)
+{
+	struct eng_op op;
+	struct fx x;
+
+	(void)state;
+	fx_begin(&x, 1);
+	fx_mark(&x, 0, FLT_MC_LOAD, FLT_NONE, true);
+	fx_barrier(&x, 0, 1, FLT_NONE, 1);
+	fx_finish(&x);
+	open_source(&x, NULL, 0);
+	assert_int_equal(eng_source_next(&source, &op), -EBADMSG);
+	close_source(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +249,7 @@ int main(void)
 		cmocka_unit_test(test_later_passes_are_of_the_measured_part),
 		cmocka_unit_test(test_the_end_of_a_window_is_the_end_of_the_file),
 		cmocka_unit_test(test_windows_outside_of_the_files_are_refused),
+		cmocka_unit_test(test_a_barrier_without_an_end_is_refused),
 		cmocka_unit_test(test_harmful_advice_is_dropped),
 	};
 
