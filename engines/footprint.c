@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engines/footprint.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,6 +27,43 @@ static uint64_t own_bytes(const struct eng_group *g)
 	if (!host_text_u64(text, "VmSwap:", &kib))
 		sum += kib << 10;
 	return sum;
+}
+
+uint64_t eng_footprint_free_memory(void)
+{
+	uint64_t available, swap = 0;
+	char text[4096];
+
+	if (host_file_read("/proc/meminfo", text, sizeof(text)) < 0 ||
+	    host_text_u64(text, "MemAvailable:", &available))
+		return UINT64_MAX;
+	(void)host_text_u64(text, "SwapFree:", &swap);
+	return (available + swap) << 10;
+}
+
+/* Whether BYTES are too much, of which HAVE are there already: the alternative is the OOM killer. */
+static bool too_much(const struct eng_group *g, uint64_t bytes, uint64_t have, char *text,
+		     size_t size)
+{
+	uint64_t room;
+
+	if (g->limit != HOST_UNKNOWN && (bytes > g->limit || g->limit - bytes < LEAST_FILE)) {
+		snprintf(text, size,
+			 "the footprint of %" PRIu64 " MiB does not fit into the limit of %" PRIu64
+			 " MiB",
+			 bytes >> 20, g->limit >> 20);
+		return true;
+	}
+	if (bytes <= have)
+		return false;
+	room = eng_footprint_free_memory();
+	if (bytes - have <= room && room - (bytes - have) >= LEAST_FILE)
+		return false;
+	snprintf(text, size,
+		 "the footprint of %" PRIu64
+		 " MiB does not fit into this machine's memory, of which %" PRIu64 " MiB are free",
+		 bytes >> 20, room >> 20);
+	return true;
 }
 
 static bool reserve(struct eng_group *g)
@@ -70,19 +108,16 @@ static void fill(uint8_t *at, size_t len, size_t page, size_t each)
 void eng_footprint_set(struct eng_group *g, uint64_t bytes)
 {
 	size_t page = (size_t)g->page, want = 0;
-	char text[128];
+	char text[160];
 	uint64_t all;
 
-	if (g->limit != HOST_UNKNOWN && bytes + LEAST_FILE > g->limit) {
-		/* The alternative is the OOM killer. */
-		snprintf(text, sizeof(text),
-			 "the footprint of %llu MiB does not fit into the limit of %llu MiB",
-			 (unsigned long long)(bytes >> 20), (unsigned long long)(g->limit >> 20));
+	pthread_mutex_lock(&g->hold_lock);
+	all = own_bytes(g);
+	if (too_much(g, bytes, all, text, sizeof(text))) {
+		pthread_mutex_unlock(&g->hold_lock);
 		eng_stop(g, ENG_ERROR, UINT32_MAX, text);
 		return;
 	}
-	pthread_mutex_lock(&g->hold_lock);
-	all = own_bytes(g);
 	g->own_bytes = all > g->held_len ? all - g->held_len : 0;
 	g->footprint = bytes;
 	if (bytes > g->own_bytes)

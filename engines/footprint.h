@@ -10,7 +10,9 @@
 
 #include "engines/replay.h"
 
-/* Hold BYTES from now on, everything included. Any thread. */
+/* Bytes of memory and swap that this machine has left; UINT64_MAX if that is not known. */
+uint64_t eng_footprint_free_memory(void);
+/* Hold BYTES from now on, everything included; stops the group if that is too much. Any thread. */
 void eng_footprint_set(struct eng_group *g, uint64_t bytes);
 /* Use a part of it, as the LLM uses its buffers. */
 void eng_footprint_touch(struct eng_group *g, uint64_t offset, uint64_t length);

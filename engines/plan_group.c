@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engines/footprint.h"
 #include "engines/selection.h"
 
 #define DEFAULT_DIRECTORY "data"
@@ -107,7 +108,7 @@ static int check_jobs(struct eng_group *g, const struct eng_request *rq, struct 
 	return 0;
 }
 
-/* ---- pressure ---------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------- */
 
 static int check_pressure(struct eng_group *g, struct host_err *err)
 {
@@ -147,6 +148,20 @@ static int check_pressure(struct eng_group *g, struct host_err *err)
 				 "footprint= does not fit into the memory limit of %" PRIu64 " MiB",
 				 g->limit >> 20);
 	return 0;
+}
+
+/* A recorded footprint is known when its record comes; a given one is refused before anything starts. */
+static int check_footprint(struct eng_group *g, struct host_err *err)
+{
+	uint64_t bytes = g->set.footprint, room = eng_footprint_free_memory();
+
+	if (bytes == ENG_FOOTPRINT_RECORDED || bytes <= room)
+		return 0;
+	return host_fail(err, -E2BIG,
+			 "footprint= of %" PRIu64
+			 " MiB does not fit into this machine's memory, of which %" PRIu64
+			 " MiB are free",
+			 bytes >> 20, room >> 20);
 }
 
 /* ---- data files ---------------------------------------------------------------------- */
@@ -397,6 +412,8 @@ int eng_plan_group(struct eng_group *g, const struct eng_request *rq, struct hos
 		ret = eng_selection_make(g, err);
 	if (!ret)
 		ret = check_pressure(g, err);
+	if (!ret)
+		ret = check_footprint(g, err);
 	if (!ret)
 		ret = find_files(g, rq, err);
 	for (uint32_t i = 0; i < g->files && !ret; i++)

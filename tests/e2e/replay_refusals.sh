@@ -48,6 +48,7 @@ refused cpu_scale= --cpu_scale=0
 refused cpu_scale= --cpu_scale=1e9
 refused cpu_scale= --cpu_scale=fast
 refused footprint= --footprint=much
+refused footprint= --footprint=1000T
 refused tokens= --tokens=3
 refused tokens= --tokens=2-1
 refused tokens= --tokens=0

@@ -49,6 +49,17 @@ assert_ne "$STATUS" 0
 assert_value escape .incomplete.reason trace
 assert_contains "$OUTPUT" "is damaged"
 
+# Anonymous memory that no machine has: not a case for the OOM killer.
+for bytes in 1000T 18446744073709551610; do
+	rm -f "$TMP/huge.flt"
+	trace huge -F $bytes -s 2M
+	replay huge 2
+	assert_ne "$STATUS" 0
+	assert_value huge .incomplete.reason error
+	assert_contains "$OUTPUT" "does not fit into this machine's memory"
+	assert_eq "$(grep -c '^faultline: the footprint' <<<"$OUTPUT")" 1 "lines about the footprint"
+done
+
 # A data file that shrinks under the mapping: SIGBUS, but no crash.
 fio --ioengine=external:"$ENGINE" --aux-path="$TMP" --directory="$TMP" --name=m --trace="$TMP/m.flt" --numjobs=2 \
 	>"$TMP/out" 2>&1 &
