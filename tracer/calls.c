@@ -182,8 +182,8 @@ static void on_call_begin(struct rec_world *w, struct rec_thread *t, const struc
 	int rank = w->symbol[e->symbol].rank;
 
 	if (!m->any)
-		add_mark(w, w->root->stream, FLT_MC_LOAD, FLT_NONE, e->symbol, 0, e->h.end,
-			 e->h.end - w->sink->epoch);
+		add_mark(w, rec_process_stream(w, w->root), FLT_MC_LOAD, FLT_NONE, e->symbol, 0,
+			 e->h.end, e->h.end - w->sink->epoch);
 	if (!m->any || rank < m->best_rank)
 		m->best_rank = rank;
 	m->any = true;

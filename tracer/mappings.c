@@ -31,11 +31,11 @@ static uint64_t alignment(uint64_t addr)
 	return addr ? addr & -addr : 0;
 }
 
-static void record(struct rec_world *w, const struct rec_process *p, uint32_t op,
+static void record(struct rec_world *w, struct rec_process *p, uint32_t op,
 		   const struct rec_region *region, uint64_t addr, uint64_t length, uint64_t end,
 		   uint64_t dur, uint64_t from)
 {
-	struct flt_record r = {.stream = p->stream, .kind = FLT_REGION};
+	struct flt_record r = {.stream = rec_process_stream(w, p), .kind = FLT_REGION};
 
 	r.f[FLT_REGION_OP] = op;
 	r.f[FLT_REGION_ID] = region->id;

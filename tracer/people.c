@@ -34,16 +34,22 @@ static bool has_table(struct rec_world *w)
 	return true;
 }
 
-uint32_t rec_stream_new(struct rec_world *w, const char *type, uint64_t now, json_t *more)
+static void define_stream(struct rec_world *w, uint32_t id, const char *type, uint64_t now,
+			  json_t *more)
 {
 	uint64_t first = now > w->sink->epoch ? now - w->sink->epoch : 0;
-	json_t *def = json_pack("{s:i, s:s, s:I}", "id", (int)w->next_stream, "type", type,
-				"first_ns", (json_int_t)first);
+	json_t *def = json_pack("{s:i, s:s, s:I}", "id", (int)id, "type", type, "first_ns",
+				(json_int_t)first);
 
 	if (def && more)
 		json_object_update(def, more);
 	json_decref(more);
 	rec_sink_define(w->sink, "stream", def);
+}
+
+uint32_t rec_stream_new(struct rec_world *w, const char *type, uint64_t now, json_t *more)
+{
+	define_stream(w, w->next_stream, type, now, more);
 	return w->next_stream++;
 }
 
@@ -67,7 +73,6 @@ static json_t *text(const char *s)
 struct rec_process *rec_process_get(struct rec_world *w, pid_t pid)
 {
 	struct rec_process *p;
-	char comm[16];
 
 	HASH_FIND_INT(w->processes, &pid, p);
 	if (p)
@@ -76,11 +81,19 @@ struct rec_process *rec_process_get(struct rec_world *w, pid_t pid)
 	if (!p)
 		return NULL;
 	p->pid = pid;
-	read_comm(pid, pid, comm);
-	p->stream = rec_stream_new(w, "process", 0,
-				   json_pack("{s:i, s:o}", "pid", (int)pid, "comm", text(comm)));
+	read_comm(pid, pid, p->comm);
+	p->stream = w->next_stream++;
 	HASH_ADD_INT(w->processes, pid, p);
 	return p;
+}
+
+uint32_t rec_process_stream(struct rec_world *w, struct rec_process *p)
+{
+	if (!p->has_stream)
+		define_stream(w, p->stream, "process", 0,
+			      json_pack("{s:i, s:o}", "pid", (int)p->pid, "comm", text(p->comm)));
+	p->has_stream = true;
+	return p->stream;
 }
 
 struct rec_thread *rec_thread_find(struct rec_world *w, pid_t tid)
@@ -121,6 +134,7 @@ struct rec_thread *rec_thread_get(struct rec_world *w, pid_t tid, pid_t pid)
 	t->stream = REC_NO_STREAM;
 	t->batch_tokens = FLT_NONE;
 	read_comm(t->process->pid, tid, t->comm);
+	t->process->threads++;
 	w->thread[tid] = t;
 	DL_APPEND(w->threads, t);
 	return t;
@@ -129,8 +143,20 @@ struct rec_thread *rec_thread_get(struct rec_world *w, pid_t tid, pid_t pid)
 static void forget_thread(struct rec_world *w, struct rec_thread *t)
 {
 	w->thread[t->tid] = NULL;
+	t->process->threads--;
 	DL_DELETE(w->threads, t);
 	free(t);
+}
+
+/* All threads of a process but one, which may be NULL. */
+static void forget_threads(struct rec_world *w, const struct rec_process *p,
+			   const struct rec_thread *keep)
+{
+	struct rec_thread *t, *next;
+
+	DL_FOREACH_SAFE(w->threads, t, next)
+	if (t->process == p && t != keep)
+		forget_thread(w, t);
 }
 
 uint32_t rec_thread_stream(struct rec_world *w, struct rec_thread *t, uint64_t now)
@@ -145,7 +171,7 @@ uint32_t rec_thread_stream(struct rec_world *w, struct rec_thread *t, uint64_t n
 static void region_exit(struct rec_world *w, struct rec_process *p, uint64_t now)
 {
 	struct flt_record r = {
-		.stream = p->stream,
+		.stream = rec_process_stream(w, p),
 		.kind = FLT_REGION,
 		.f = {FLT_RO_EXIT, FLT_NONE, 0, 0, FLT_NONE, 0, 0, 0, FLT_NONE},
 	};
@@ -173,6 +199,7 @@ static void new_task(struct rec_world *w, const struct rec_event_task *e)
 	HASH_FIND_INT(w->processes, &e->parent_pid, parent);
 	HASH_FIND_INT(w->processes, &e->pid, p);
 	if (p) { /* as above */
+		forget_threads(w, p, NULL);
 		p->ended = false;
 		p->in_exec = false;
 		region_exit(w, p, e->h.end);
@@ -187,6 +214,8 @@ static void new_task(struct rec_world *w, const struct rec_event_task *e)
 		p->heap_end = parent->heap_end;
 	}
 	t = rec_thread_get(w, (pid_t)e->h.tid, e->pid);
+	if (maker)
+		memcpy(p->comm, maker->comm, sizeof(p->comm));
 name:
 	/* its maker's, until it gives itself another; and it may be gone by now */
 	if (t && maker)
@@ -196,14 +225,30 @@ name:
 static void end_task(struct rec_world *w, const struct rec_event_task *e)
 {
 	struct rec_thread *t = rec_thread_find(w, (pid_t)e->h.tid);
+	struct rec_process *p = t ? t->process : NULL;
 
 	if (!t)
 		return;
-	if (t->tid == t->process->pid) {
-		t->process->ended = true;
-		region_exit(w, t->process, e->h.end);
-	}
 	forget_thread(w, t);
+	/* The first thread may leave the others alone, or make room for one that calls exec(). */
+	if (p->threads)
+		return;
+	p->ended = true;
+	region_exit(w, p, e->h.end);
+}
+
+static void begin_program(struct rec_world *w, const struct rec_event_task *e)
+{
+	struct rec_thread *t = rec_thread_get(w, (pid_t)e->h.tid, e->pid);
+
+	if (!t)
+		return;
+	memcpy(t->comm, e->comm, sizeof(t->comm));
+	memcpy(t->process->comm, e->comm, sizeof(e->comm));
+	/* Whichever thread called exec() has the first one's number by now, and is alone. */
+	forget_threads(w, t->process, t);
+	region_exit(w, t->process, e->h.end);
+	t->process->in_exec = true;
 }
 
 /* The log may be the whole machine's: only what descends from the root is ours. */
@@ -231,12 +276,7 @@ void rec_people_task(struct rec_world *w, const struct rec_event_task *e)
 		end_task(w, e);
 		break;
 	case REC_EV_EXEC:
-		t = rec_thread_get(w, (pid_t)e->h.tid, e->pid);
-		if (!t)
-			break;
-		memcpy(t->comm, e->comm, sizeof(t->comm));
-		region_exit(w, t->process, e->h.end);
-		t->process->in_exec = true;
+		begin_program(w, e);
 		break;
 	case REC_EV_COMM:
 		t = rec_thread_get(w, (pid_t)e->h.tid, e->pid);
@@ -252,13 +292,13 @@ void rec_people_free(struct rec_world *w)
 {
 	struct rec_process *p, *next;
 
+	while (w->threads)
+		forget_thread(w, w->threads);
 	HASH_ITER (hh, w->processes, p, next) {
 		HASH_DEL(w->processes, p);
 		rec_space_clear(&p->space);
 		free(p);
 	}
-	while (w->threads)
-		forget_thread(w, w->threads);
 	if (!w->thread)
 		return;
 	munmap(w->thread, TIDS * sizeof(void *));

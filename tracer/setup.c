@@ -347,8 +347,10 @@ static void add_first_thread(struct rec_session *s)
 	struct rec_thread *t = rec_thread_get(&s->world, s->pid, s->pid);
 	const char *slash = strrchr(s->opt.command[0], '/');
 
-	if (t)
+	if (t) {
 		snprintf(t->comm, sizeof(t->comm), "%.15s", slash ? slash + 1 : s->opt.command[0]);
+		memcpy(s->world.root->comm, t->comm, sizeof(t->comm));
+	}
 	s->world.root->in_exec = true; /* what it has mapped until then is ours */
 }
 

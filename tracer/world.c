@@ -154,5 +154,9 @@ void rec_world_event(void *arg, const struct rec_event *e)
 
 void rec_world_finish(struct rec_world *w)
 {
+	struct rec_process *p, *next;
+
+	HASH_ITER (hh, w->processes, p, next)
+		rec_process_stream(w, p);
 	rec_block_finish(w);
 }

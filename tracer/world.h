@@ -42,12 +42,15 @@ struct rec_file_name {
 
 struct rec_process {
 	pid_t pid;
-	uint32_t stream; /* of type "process" */
+	uint32_t stream; /* of type "process"; see rec_process_stream() */
+	bool has_stream; /* it is defined in the trace */
+	char comm[16];   /* as of its fork, then of its last exec() */
+	unsigned int threads;
 	struct rec_space space;
 	struct rec_region *heap;
 	uint64_t heap_end;
-	bool in_exec; /* between exec() and its first system call the kernel maps by itself */
-	bool ended;
+	bool in_exec;       /* between exec() and its first system call the kernel maps by itself */
+	bool ended;         /* with its last thread; the first may be gone long before */
 	uint64_t next_scan; /* no look into /proc/PID/maps before, ns */
 	UT_hash_handle hh;
 };
@@ -154,6 +157,8 @@ static inline uint64_t rec_event_duration(const struct rec_event *e)
 
 /* people.c: processes and threads */
 struct rec_process *rec_process_get(struct rec_world *w, pid_t pid);
+/* The process' stream, defined at its first use: until then its name may change by exec(). */
+uint32_t rec_process_stream(struct rec_world *w, struct rec_process *p);
 /* NULL if the thread does not belong to the recording. */
 struct rec_thread *rec_thread_find(struct rec_world *w, pid_t tid);
 /* Makes what is not there; NULL without memory. PID 0: looked up. */

@@ -32,7 +32,8 @@ static const char usage[] =
 	"  -w MS wait so long before each round    -q    print nothing\n"
 	"  -d    touch one page far down the stack\n"
 	"  -R    MADV_RANDOM: nothing but what is touched is read and mapped\n"
-	"  -i    ignore SIGINT    -S N  exit with this status\n";
+	"  -i    ignore SIGINT    -S N  exit with this status\n"
+	"  -X    a second thread starts the program again, then without -X (after the other options)\n";
 
 /* As llama.cpp's: passed by value, in memory, the number of tokens first. */
 struct batch {
@@ -175,6 +176,14 @@ static __attribute__((noinline)) void deep(void)
 	__asm__ volatile("" ::"r"(far) : "memory");
 }
 
+/* The program is started again by a thread that is not the first one. */
+static void *start_again(void *arg)
+{
+	execv("/proc/self/exe", arg);
+	perror("exec");
+	exit(1);
+}
+
 static unsigned long number(const char *text)
 {
 	char *end;
@@ -198,7 +207,7 @@ int main(int argc, char **argv)
 	struct stat st;
 	pid_t child = 0;
 
-	while ((option = getopt(argc, argv, "t:r:exs:a:n:fpw:qdRiS:")) != -1) {
+	while ((option = getopt(argc, argv, "t:r:exs:a:n:fpw:qdRiS:X")) != -1) {
 		switch (option) {
 		case 't':
 			t.threads = (int)number(optarg);
@@ -242,6 +251,16 @@ int main(int argc, char **argv)
 		case 'i':
 			signal(SIGINT, SIG_IGN);
 			break;
+		case 'X': {
+			pthread_t other;
+
+			/* as a word of its own, just read */
+			memmove(&argv[optind - 1], &argv[optind],
+				(size_t)(argc - optind + 1) * sizeof(*argv));
+			if (!pthread_create(&other, NULL, start_again, argv))
+				pthread_join(other, NULL);
+			return 1;
+		}
 		case 'S':
 			status = (int)number(optarg);
 			break;
