@@ -208,7 +208,7 @@ int eng_fio_settings(const struct eng_fio_options *o, struct eng_settings *set,
 	ret = parse_scale(o->cpu_scale, &set->cpu_scale, err);
 	if (!ret && given(o->memory_limit)) {
 		ret = parse_size("memory_limit", o->memory_limit, &set->memory_limit, err);
-		if (!ret && set->memory_limit < 1 << 20)
+		if (!ret && set->memory_limit < ENG_LEAST_LIMIT)
 			ret = host_fail(err, -EINVAL, "memory_limit=%s: less than 1M",
 					o->memory_limit);
 	}

@@ -165,6 +165,64 @@ void eng_footprint_use(struct eng_group *g)
 	pthread_mutex_unlock(&g->hold_lock);
 }
 
+static uint64_t end_of(const struct eng_file *f, uint64_t offset, uint64_t length)
+{
+	return length && length < f->size - offset ? offset + length : f->size;
+}
+
+/*
+ * Of each file the range that holds all of its locked parts is remembered: programs lock a model from its start on,
+ * and what is locked once more in a later pass must not be counted twice.
+ */
+bool eng_footprint_lock(struct eng_group *g, struct eng_file *f, uint64_t offset, uint64_t length)
+{
+	uint64_t from = offset, to = end_of(f, offset, length), others = 0, own, room;
+	bool fits;
+
+	pthread_mutex_lock(&g->hold_lock);
+	own = f->locked_to - f->locked_from;
+	for (uint32_t i = 0; i < g->files; i++)
+		others += g->file[i].locked_to - g->file[i].locked_from;
+	others -= own;
+	if (own) {
+		from = from < f->locked_from ? from : f->locked_from;
+		to = to > f->locked_to ? to : f->locked_to;
+	}
+	if (g->limit == HOST_UNKNOWN)
+		room = eng_footprint_free_memory();
+	else
+		room = g->limit > g->footprint ? g->limit - g->footprint : 0;
+	/* What is locked already is no longer among the free memory. */
+	if (g->limit == HOST_UNKNOWN && room < UINT64_MAX - own - others)
+		room += own + others;
+	fits = room >= LEAST_FILE && room - LEAST_FILE >= others + (to - from);
+	if (fits) {
+		f->locked_from = from;
+		f->locked_to = to;
+	}
+	pthread_mutex_unlock(&g->hold_lock);
+	if (!fits)
+		eng_warn(g, "a recorded mlock() of %" PRIu64 " MiB of %s was left out: %s",
+			 (end_of(f, offset, length) - offset) >> 20, f->path,
+			 g->limit == HOST_UNKNOWN ? "this machine's memory is too small"
+						  : "it does not fit into the memory limit");
+	return fits;
+}
+
+void eng_footprint_unlock(struct eng_group *g, struct eng_file *f, uint64_t offset, uint64_t length)
+{
+	uint64_t to = end_of(f, offset, length);
+
+	pthread_mutex_lock(&g->hold_lock);
+	if (offset <= f->locked_from && to >= f->locked_to)
+		f->locked_from = f->locked_to = 0;
+	else if (offset <= f->locked_from && to > f->locked_from)
+		f->locked_from = to;
+	else if (to >= f->locked_to && offset < f->locked_to)
+		f->locked_to = offset;
+	pthread_mutex_unlock(&g->hold_lock);
+}
+
 void eng_footprint_free(struct eng_group *g)
 {
 	if (g->held)

@@ -18,6 +18,13 @@ void eng_footprint_set(struct eng_group *g, uint64_t bytes);
 void eng_footprint_touch(struct eng_group *g, uint64_t offset, uint64_t length);
 /* Use all of it once, so that swap does not take it for cold. */
 void eng_footprint_use(struct eng_group *g);
+/*
+ * Before LENGTH bytes (0: all that follow) of a file are locked: false, with a warning in the result, if they would
+ * leave nothing to the rest under the limit or on this machine. Any thread.
+ */
+bool eng_footprint_lock(struct eng_group *g, struct eng_file *f, uint64_t offset, uint64_t length);
+void eng_footprint_unlock(struct eng_group *g, struct eng_file *f, uint64_t offset,
+			  uint64_t length);
 void eng_footprint_free(struct eng_group *g);
 
 #endif

@@ -344,9 +344,14 @@ static bool wait_wall(struct eng_job *j, const struct eng_op *op)
 
 static void hint(struct eng_job *j, const struct eng_op *op)
 {
+	struct eng_file *f = &j->group->file[op->file];
+
+	if (op->hint == FLT_HO_MLOCK && !eng_footprint_lock(j->group, f, op->offset, op->length))
+		return;
+	if (op->hint == FLT_HO_MUNLOCK)
+		eng_footprint_unlock(j->group, f, op->offset, op->length);
 	/* What the recorded kernel took, this one may not know; a hint has no effect on what is read. */
-	(void)eng_file_hint(&j->group->file[op->file], op->hint, op->advice, op->offset,
-			    op->length);
+	(void)eng_file_hint(f, op->hint, op->advice, op->offset, op->length);
 }
 
 /* Everything but I/O. False: the group has stopped, or this was the end. */

@@ -132,6 +132,11 @@ static int check_pressure(struct eng_group *g, struct host_err *err)
 			err, -EINVAL,
 			"%s was recorded without a memory limit, so pressure=memcg needs memory_limit=SIZE",
 			g->set.trace);
+	if (g->limit < ENG_LEAST_LIMIT)
+		return host_fail(err, -EINVAL,
+				 "%s was recorded with a memory limit of %" PRIu64
+				 " bytes, less than 1M: pressure=memcg needs memory_limit=SIZE",
+				 g->set.trace, g->limit);
 	if (!g->invalidate)
 		return host_fail(
 			err, -EINVAL,

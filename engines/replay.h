@@ -113,6 +113,7 @@ struct eng_file {
 	uint8_t *map;
 	size_t map_len;
 	uintptr_t bus_base; /* where it was mapped, for messages after it is unmapped */
+	uint64_t locked_from, locked_to; /* holds all of it that is locked; under hold_lock */
 	struct host_datafile facts;
 };
 

@@ -22,6 +22,7 @@ enum eng_hints {
 };
 
 #define ENG_FOOTPRINT_RECORDED UINT64_MAX
+#define ENG_LEAST_LIMIT        (UINT64_C(1) << 20) /* bytes of memory_limit */
 
 /* What a user asked for. Strings are borrowed. */
 struct eng_settings {

@@ -74,6 +74,8 @@ assert_ne "$STATUS" 0
 assert_contains "$OUTPUT" "hints= differs between jobs"
 
 # Traces that cannot be replayed
+trace tiny -m 1000 -s 1M
+refused memory_limit= --pressure=memcg --trace="$TMP/tiny.flt"
 "$MKTRACE" -u "$TMP/unfinished.flt"
 refused unfinished --trace="$TMP/unfinished.flt"
 "$MKTRACE" -N "$TMP/recording.flt"

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "engines/footprint.h"
+
 static void make_file(const char *path, size_t size)
 {
 	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
@@ -137,6 +139,36 @@ static void test_hints_outside_of_the_file_are_errors(void **state)
 	unlink(path);
 }
 
+static void test_what_is_locked_leaves_room_under_the_limit(void **state)
+{
+	char name[] = "model";
+	struct eng_file f[2] = {{.path = name, .size = 64 << 20}, {.path = name, .size = 48 << 20}};
+	struct eng_group g = {.file = f, .files = 2, .footprint = 16 << 20};
+
+	(void)state;
+	g.warnings = json_array();
+	pthread_mutex_init(&g.hold_lock, NULL);
+	g.limit = 64 << 20;
+	assert_true(eng_footprint_lock(&g, &f[0], 0, 16 << 20));
+	assert_true(eng_footprint_lock(&g, &f[0], 16 << 20, 16 << 20));
+	/* What is locked already costs nothing. */
+	assert_true(eng_footprint_lock(&g, &f[0], 0, 32 << 20));
+	assert_int_equal(json_array_size(g.warnings), 0);
+	assert_false(eng_footprint_lock(&g, &f[0], 0, 0));
+	assert_false(eng_footprint_lock(&g, &f[1], 0, 16 << 20));
+	assert_int_equal(json_array_size(g.warnings), 2);
+	eng_footprint_unlock(&g, &f[0], 16 << 20, 0);
+	assert_true(eng_footprint_lock(&g, &f[1], 0, 16 << 20));
+	eng_footprint_unlock(&g, &f[0], 0, 0);
+	assert_true(eng_footprint_lock(&g, &f[1], 0, 32 << 20));
+	/* Without a limit the machine is one. */
+	g.limit = HOST_UNKNOWN;
+	f[0].size = UINT64_C(1) << 47;
+	assert_true(eng_footprint_lock(&g, &f[0], 0, 4096));
+	assert_false(eng_footprint_lock(&g, &f[0], 0, 0));
+	json_decref(g.warnings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +176,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_opened_is_named),
 		cmocka_unit_test(test_a_file_that_shrinks_stops_its_group_only),
 		cmocka_unit_test(test_other_peoples_faults_are_passed_on),
+		cmocka_unit_test(test_what_is_locked_leaves_room_under_the_limit),
 		cmocka_unit_test(test_hints_outside_of_the_file_are_errors),
 	};
 
