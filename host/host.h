@@ -11,6 +11,7 @@
 #include "host/facts.h"
 #include "host/janitor.h"
 #include "host/memcg.h"
+#include "host/mount.h"
 #include "host/sample.h"
 #include "host/score.h"
 #include "host/tunables.h"

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "host/memcg.h"
+#include "host/mount.h"
 #include "host/util.h"
 
 #define HOST_CG_PREFIX "faultline."
@@ -59,17 +60,6 @@ bool host_cg_list_has(const char *dir, const char *name, const char *word);
 
 /* Fill the fields of *st that memory.stat's text tells; others stay as they are. */
 void host_memcg_stat_parse(const char *text, enum host_memcg_version v, struct host_memcg_stat *st);
-
-/* The mount that a path is on; mount.c. */
-struct host_mount {
-	char mount[HOST_PATH_MAX]; /* mount point */
-	char fstype[32];
-	char source[256];
-	char options[1024]; /* the mount's, then the file system's own */
-};
-
-/* 0 or -errno. */
-int host_mount_of(const char *path, struct host_mount *mt);
 
 /* Undo octal escapes (\040) of mountinfo in place. */
 void host_unescape(char *s);

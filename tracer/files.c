@@ -4,44 +4,27 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "host/mount.h"
 #include "host/util.h"
 #include "tracer/world.h"
 
 /* Large, and not a program: weights, most likely. */
 #define SMALLEST_MODEL (8ull << 20)
 
-static const struct {
-	long magic;
-	const char *name;
-} file_systems[] = {
-	{EXT4_SUPER_MAGIC, "ext4"},   {XFS_SUPER_MAGIC, "xfs"},
-	{BTRFS_SUPER_MAGIC, "btrfs"}, {F2FS_SUPER_MAGIC, "f2fs"},
-	{TMPFS_MAGIC, "tmpfs"},       {OVERLAYFS_SUPER_MAGIC, "overlay"},
-	{NFS_SUPER_MAGIC, "nfs"},     {SQUASHFS_MAGIC, "squashfs"},
-	{MSDOS_SUPER_MAGIC, "vfat"},  {EXFAT_SUPER_MAGIC, "exfat"},
-	{FUSE_SUPER_MAGIC, "fuse"},   {0x2fc12fc1, "zfs"},
-	{0xca451a4e, "bcachefs"},
-};
-
-static const char *file_system(const char *path)
+/* SHOWN may be a name in somebody else's file system tree, where ours has another file or none. */
+static bool find_mount(const char *shown, const struct stat *st, struct host_mount *mount)
 {
-	struct statfs fs;
+	struct stat here;
 
-	if (statfs(path, &fs))
-		return NULL;
-	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++)
-		if ((unsigned long)fs.f_type == (unsigned long)file_systems[i].magic)
-			return file_systems[i].name;
-	return NULL;
+	return !stat(shown, &here) && here.st_ino == st->st_ino && here.st_dev == st->st_dev &&
+	       !host_mount_of(shown, mount);
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -141,6 +124,7 @@ static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t in
 				  int fd, const char *path)
 {
 	char shown[PATH_MAX] = "", openable[PATH_MAX] = "";
+	struct host_mount mount;
 	struct stat st = {0};
 	bool known = find_path(dev, ino, pid, fd, path, shown, openable, &st);
 	struct rec_file **more = realloc(w->file, (w->next_file + 1) * sizeof(struct rec_file *));
@@ -166,7 +150,8 @@ static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t in
 			   !(st.st_ino == w->output_ino && st.st_dev == w->output_dev);
 	}
 	w->file[w->next_file++] = f;
-	define(w, f, known ? &st : NULL, known ? file_system(openable) : NULL);
+	define(w, f, known ? &st : NULL,
+	       known && find_mount(shown, &st, &mount) ? mount.fstype : NULL);
 	if (f->model && w->watch)
 		w->watch(w->watch_arg, dev, ino);
 	if (f->model)
