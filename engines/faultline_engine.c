@@ -414,6 +414,7 @@ static void set_file(struct thread_data *td, struct io_u *io_u, struct fio_file 
 	put_file_log(td, old);
 }
 
+/* A ramp time that we did not begin is the user's, and fio ends it by the clock. */
 static int fio_faultline_prep(struct thread_data *td, struct io_u *io_u)
 {
 	struct eng_job *j = td->io_ops_data;
@@ -423,12 +424,12 @@ static int fio_faultline_prep(struct thread_data *td, struct io_u *io_u)
 	/* Keeps fio's own generator at the start of the file, or it would find its end. */
 	io_u->file->last_pos[DDIR_READ] = io_u->file->file_offset;
 	if (eng_job_next(j, &op, &measured) != ENG_NEXT_IO) {
-		if (measured)
+		if (measured && j->group->sel.prefix)
 			eng_fio_end_ramp(td);
 		td->done = 1;
 		return 1;
 	}
-	if (measured)
+	if (measured && j->group->sel.prefix)
 		eng_fio_end_ramp(td);
 	io_u->offset = io_u->verify_offset = op->offset;
 	io_u->buflen = io_u->xfer_buflen = op->length;

@@ -71,3 +71,12 @@ assert_value m '.selection.passes > 2' true
 assert_value m '.figures.duration_s > 1.8 and .figures.duration_s < 3' true
 replay m 2 --time_based --runtime=1 --streams=shared
 assert_value m .complete true
+
+# The user's ramp_time is fio's: its first second is not in fio's figures, but in the result.
+trace ramp -l 2 -e 160 -s 1M -g 2000000
+replay ramp 2 --ramp_time=1 --output-format=json
+assert_eq "$STATUS" 0 "$OUTPUT"
+assert_value ramp .complete true
+assert_value ramp '[.lanes[].windows] | add' "$(wc -l <"$TMP/ramp.list")"
+ios=$(sed -n '/^{/,$p' <<<"$OUTPUT" | jq '[.jobs[].read.total_ios] | add')
+assert_between "$ios" 1 $(($(wc -l <"$TMP/ramp.list") * 9 / 10)) "I/Os that fio counted after its ramp time"
