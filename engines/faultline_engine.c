@@ -84,8 +84,10 @@ static int look_around(struct thread_data *td, const char *key, const struct eng
 		       struct neighbours *n, struct host_err *err)
 {
 	char other[2 * PATH_MAX];
-	struct eng_settings theirs;
 	unsigned int stage = 0, own_stage = 0;
+	const struct thread_data *first = NULL;
+	struct eng_settings theirs, firsts;
+	const char *differs;
 	int ret;
 
 	memset(n, 0, sizeof(*n));
@@ -114,10 +116,18 @@ static int look_around(struct thread_data *td, const char *key, const struct eng
 			continue;
 		}
 		n->jobs++;
-		if (eng_settings_differ(set, &theirs))
+		/* With the first of them, whoever asks: the reason is then the same and told once. */
+		if (!first) {
+			first = t;
+			firsts = theirs;
+		}
+		differs = eng_settings_differ(&firsts, &theirs);
+		if (!differs)
+			differs = eng_fio_options_differ(first, t);
+		if (differs)
 			return host_fail(err, -EINVAL,
 					 "%s= differs between jobs of one replay group (%s and %s)",
-					 eng_settings_differ(set, &theirs), td->o.name, t->o.name);
+					 differs, first->o.name, t->o.name);
 		if (t->o.wait_for)
 			return host_fail(
 				err, -EINVAL,

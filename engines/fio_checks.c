@@ -97,3 +97,18 @@ const char *eng_settings_differ(const struct eng_settings *a, const struct eng_s
 		return "result";
 	return NULL;
 }
+
+const char *eng_fio_options_differ(const struct thread_data *a, const struct thread_data *b)
+{
+	const struct thread_options *o = &a->o, *p = &b->o;
+
+	if (o->loops != p->loops)
+		return "loops";
+	if (!o->time_based != !p->time_based)
+		return "time_based";
+	if (!o->invalidate_cache != !p->invalidate_cache)
+		return "invalidate";
+	if (!o->create_only != !p->create_only)
+		return "create_only";
+	return NULL;
+}

@@ -16,5 +16,7 @@ int eng_fio_check(struct thread_data *td, uint32_t jobs, struct host_err *err);
 void eng_fio_note_ignored(struct thread_data *td);
 /* The first option in which two jobs of one group differ though they may not; NULL if there is none. */
 const char *eng_settings_differ(const struct eng_settings *a, const struct eng_settings *b);
+/* The same of fio's own options. */
+const char *eng_fio_options_differ(const struct thread_data *a, const struct thread_data *b);
 
 #endif

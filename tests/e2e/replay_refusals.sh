@@ -72,6 +72,15 @@ assert_contains "$OUTPUT" "trace= is missing"
 fio_run --ioengine=external:"$ENGINE" --trace="$TMP/m.flt" --result=none --name=a --hints=none --name=b --hints=random
 assert_ne "$STATUS" 0
 assert_contains "$OUTPUT" "hints= differs between jobs"
+for option in loops:1:2 time_based:0:1 invalidate:0:1 create_only:0:1; do
+	IFS=: read -r option first second <<<"$option"
+	fio_run --ioengine=external:"$ENGINE" --trace="$TMP/m.flt" --runtime=1 --result="$TMP/out/r.json" \
+		--name=a --"$option"="$first" --name=b --"$option"="$second"
+	assert_ne "$STATUS" 0 "exit status where $option= differs"
+	assert_contains "$OUTPUT" "faultline: $option= differs between jobs"
+	assert_eq "$(grep -c '^faultline: ' <<<"$OUTPUT")" 1 "lines about $option="
+	assert_no_file "$TMP/out/r.json"
+done
 
 # Traces that cannot be replayed
 trace tiny -m 1000 -s 1M
