@@ -75,8 +75,9 @@ static int make_key(const struct thread_data *td, const struct eng_settings *set
 }
 
 struct neighbours {
-	uint32_t jobs; /* of the group */
-	bool at_once;  /* another group with or beside a limit runs at the same time */
+	uint32_t jobs;        /* of the group */
+	bool at_once;         /* another group with or beside a limit runs at the same time */
+	const char *stranger; /* a job of another engine that does */
 };
 
 /* Looks at all jobs of the job file: who belongs to TD's group, and is every one of them fit? */
@@ -103,8 +104,11 @@ static int look_around(struct thread_data *td, const char *key, const struct eng
 		struct thread_data *t = tnumber_to_td(i);
 
 		stage += t->o.stonewall != 0;
-		if (!is_ours(t))
+		if (!is_ours(t)) {
+			if (stage == own_stage && !t->o.wait_for && !n->stranger)
+				n->stranger = t->o.name;
 			continue;
+		}
 		ret = eng_fio_settings(t->eo, &theirs, err);
 		if (!ret)
 			ret = make_key(t, &theirs, other, sizeof(other));
@@ -213,6 +217,12 @@ static int prepare(struct thread_data *td, struct eng_group **g, struct host_err
 			err, -EINVAL,
 			"two replay groups would run at the same time, and pressure=memcg limits the whole fio "
 			"process: put stonewall between them, or start a fio for each");
+	if (around.stranger && rq.set.pressure)
+		return host_fail(
+			err, -EINVAL,
+			"%s, of another engine, would run at the same time, and pressure=memcg limits the whole "
+			"fio process: put stonewall between them, or start a fio for each",
+			around.stranger);
 	if (td->o.filename) {
 		names = calloc(td->o.nr_files, sizeof(*names));
 		if (!names)

@@ -66,6 +66,29 @@ sed -e '/stonewall/d' -e 's/^\[second\]/&\nnew_group/' -e '/^\[third/,$d' "$TMP/
 fio_run "$TMP/refused.fio"
 assert_ne "$STATUS" 0
 assert_contains "$OUTPUT" stonewall
+# The same holds for a job of another engine, unless it runs before or after.
+cat >"$TMP/stranger.fio" <<JOBS
+[first]
+ioengine=external:$ENGINE
+trace=$TMP/m.flt
+numjobs=2
+pressure=memcg
+memory_limit=20M
+group_reporting
+[other]
+ioengine=null
+size=4k
+JOBS
+fio_run "$TMP/stranger.fio"
+assert_ne "$STATUS" 0
+assert_contains "$OUTPUT" "faultline: other, of another engine, would run at the same time"
+assert_eq "$(grep -c '^faultline: ' <<<"$OUTPUT")" 1 "lines about the other engine"
+sed -i 's/^\[other\]/&\nstonewall/' "$TMP/stranger.fio"
+rm -f "$TMP/first.result.json"
+fio_run "$TMP/stranger.fio"
+assert_eq "$STATUS" 0 "$OUTPUT"
+assert_value first .complete true
+
 # Two sections with the same trace in one fio group are one replay group.
 fio_run --ioengine=external:"$ENGINE" --trace="$TMP/m.flt" --result="$TMP/m.result.json" --name=x --pace=none --name=y --cpu_scale=2
 assert_eq "$STATUS" 0 "$OUTPUT"
