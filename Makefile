@@ -273,7 +273,7 @@ run:
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@rm -rf '$(BUILD)/run' && mkdir -p '$(BUILD)/run'
-	$(FIO) $$([ -t 1 ] || echo --eta=always --eta-newline=10) --aux-path='$(BUILD)/run' \
+	@$(FIO) $$([ -t 1 ] || echo --eta=always --eta-newline=10) --aux-path='$(BUILD)/run' \
 		jobfiles/optane-replay.fio
 	@$(CLI_COMMAND) result '$(BUILD)'/run/*.result.json
 

@@ -83,11 +83,12 @@ static void write_head(FILE *out, const struct ana_job *job, struct flt_reader *
 			"It is not meant for predictions: compare its replays with each other.");
 	comment(out, "");
 	comment(out,
-		"Another drive: fio --directory=DIR FILE. Every option of the engine is explained by");
+		"Another drive: fio --directory=DIR FILE, if there is no directory= below, else edit that.");
+	comment(out, "Every option of the engine is explained by");
 	comment(out, "fio --enghelp=ENGINE and fio --enghelp=ENGINE,OPTION.");
 }
 
-/* The folder of the model if it is still where it was recorded; else the engine's own default. */
+/* The folder of the model if it is still where it was recorded; NULL: the engine's own default. */
 static const char *find_directory(struct flt_reader *r, char *buf, size_t len)
 {
 	const json_t *files = flt_definitions(r, "file"), *def;
@@ -104,11 +105,11 @@ static const char *find_directory(struct flt_reader *r, char *buf, size_t len)
 		slash = strrchr(buf, '/');
 		if (*path != '/' || !slash || slash == buf || stat(path, &st) ||
 		    !S_ISREG(st.st_mode) || (uint64_t)st.st_size != ana_number(def, "size", 0))
-			return "data";
+			return NULL;
 		*slash = '\0';
-		return strpbrk(buf, ":\n\r") ? "data" : buf;
+		return strpbrk(buf, ":\n\r") ? NULL : buf;
 	}
-	return "data";
+	return NULL;
 }
 
 static void comment_files(FILE *out, struct flt_reader *r)
@@ -118,7 +119,7 @@ static void comment_files(FILE *out, struct flt_reader *r)
 	size_t i;
 
 	comment(out,
-		"The folder of the data files. One that is not there is made, with incompressible data:");
+		"The data files, in ./data if nothing else is said. One that is not there is made, incompressible:");
 	json_array_foreach (files, i, def) {
 		const char *path = ana_text(def, "path", "?"), *slash = strrchr(path, '/');
 
@@ -190,6 +191,7 @@ static int write_selection(FILE *out, const struct ana_job *job)
 
 static int write_global(FILE *out, const struct ana_job *job, struct flt_reader *r, size_t lanes)
 {
+	const char *where;
 	char path[PATH_MAX], engine[PATH_MAX + 16], found[PATH_MAX], folder[PATH_MAX], text[160];
 	bool shared = job->streams && !strcmp(job->streams, "shared");
 	int ret;
@@ -206,10 +208,10 @@ static int write_global(FILE *out, const struct ana_job *job, struct flt_reader 
 		ret = option(out, "trace", realpath(job->trace, path) ? path : job->trace);
 	fprintf(out, "thread=1\n\n");
 	comment_files(out, r);
-	if (!ret)
-		ret = option(out, "directory",
-			     job->directory ? job->directory
-					    : find_directory(r, folder, sizeof(folder)));
+	/* A line here would override the command line: none where the engine's own default serves. */
+	where = job->directory ? job->directory : find_directory(r, folder, sizeof(folder));
+	if (!ret && where)
+		ret = option(out, "directory", where);
 	fputc('\n', out);
 	if (shared)
 		snprintf(text, sizeof(text), "The windows of all %zu lanes are dealt to the jobs.",

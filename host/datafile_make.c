@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <linux/magic.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "host/datafile.h"
@@ -151,9 +153,16 @@ static int check_space(const char *dir, uint64_t size, uint64_t freed, const cha
 		       struct host_err *err)
 {
 	struct statvfs vfs;
+	struct statfs fs;
 	uint64_t avail;
 	char a[32], b[32];
 
+	/* Before anything is written: it would fill the memory that the replay is about. */
+	if (!statfs(dir, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+		return host_fail(
+			err, -EINVAL,
+			"%s would live in memory (%s is a tmpfs): name a folder on a drive", path,
+			dir);
 	if (statvfs(dir, &vfs))
 		return host_fail(err, -errno, "cannot ask for the free space of %s: %s", dir,
 				 strerror(errno));
