@@ -132,11 +132,11 @@ static unsigned long work(struct team *t)
 	unsigned long touched = 0;
 
 	pthread_barrier_init(&t->barrier, NULL, (unsigned int)t->threads);
-	for (int i = 0; i < t->threads; i++) {
+	w[0].team = t;
+	for (int i = 1; i < t->threads; i++) {
 		w[i].team = t;
 		w[i].index = i;
-		if (i)
-			pthread_create(&w[i].thread, NULL, run, &w[i]);
+		pthread_create(&w[i].thread, NULL, run, &w[i]);
 	}
 	run(&w[0]);
 	for (int i = 0; i < t->threads; i++) {
