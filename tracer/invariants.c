@@ -137,6 +137,23 @@ static void check_programs(struct rec_session *s, json_t *list)
 	check(list, "programs that could not run", 0, misses, !misses, note);
 }
 
+/* Registering a probe waits for the process' memory map, which a big populate can hold for long. */
+static void check_probes(struct rec_session *s, json_t *list)
+{
+	const struct rec_world *w = &s->world;
+	uint64_t late = 0;
+
+	/* With -p the run began before the recording, whatever was probed when. */
+	if (!s->launched || !w->last_probe || !w->first_model_fault)
+		return;
+	if (w->last_probe > w->first_model_fault)
+		late = (w->last_probe - w->first_model_fault) / 1000000;
+	check(list, "ms of the model's use before the probes", 0, late, !late,
+	      late ? "evaluations and barriers of that time are missing: record it again, or name the "
+		     "files: --mark SYMBOL@FILE --barrier SYMBOL@FILE"
+		   : NULL);
+}
+
 json_t *rec_invariants(struct rec_session *s)
 {
 	json_t *list = json_array();
@@ -154,6 +171,7 @@ json_t *rec_invariants(struct rec_session *s)
 	      NULL);
 	check_block(s, list);
 	check_programs(s, list);
+	check_probes(s, list);
 	if (s->sink.refused)
 		check(list, "records not written", 0, s->sink.refused, false,
 		      "the trace could not grow");

@@ -160,8 +160,14 @@ static void wait_a_moment(struct loop *l, struct pollfd *fds, unsigned int nlogs
 	uint64_t now = host_now_ns();
 	uint64_t wait = l->next_drain > now ? l->next_drain - now : 0;
 	bool listen = now >= l->next_log;
+	uint64_t due = rec_probes_due(l->s->probes);
 	struct timespec ts;
 
+	/* The sooner a function is probed, the less of it is missed. */
+	if (due <= now)
+		rec_probes_poll(l->s->probes, now);
+	else if (due - now < wait)
+		wait = due - now;
 	if (!listen && l->next_log - now < wait)
 		wait = l->next_log - now;
 	ts = (struct timespec){.tv_sec = 0, .tv_nsec = (long)wait};

@@ -200,9 +200,11 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 	struct rec_mark_symbol *symbols;
 	struct probe *probes;
 	unsigned int id = w->symbols;
+	bool known;
 
 	if (c->barrier && c->rank > p->barrier_rank)
 		return;
+	known = is_probed(p, c);
 	symbols = realloc(w->symbol, (id + 1) * sizeof(*symbols));
 	if (symbols)
 		w->symbol = symbols;
@@ -220,6 +222,8 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 				  shown, "role", c->barrier ? "barrier" : "evaluation"));
 	w->symbols = p->probes = id + 1;
 	probes[id].error = rec_attach_probe(p->attach, c->barrier, path, offset, id | c->cookie);
+	if (!probes[id].error && !known && !(c->barrier && c->rank))
+		w->last_probe = host_now_ns();
 	if (!probes[id].error && c->barrier && c->rank < p->barrier_rank)
 		p->barrier_rank = c->rank;
 }
@@ -372,6 +376,16 @@ void rec_probes_poll(struct rec_probes *p, uint64_t now)
 			probe_file(p, &f, now);
 		free(f.path);
 	}
+}
+
+uint64_t rec_probes_due(const struct rec_probes *p)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (unsigned int i = 0; i < p->npending; i++)
+		if (p->pending[i].due < due)
+			due = p->pending[i].due;
+	return due;
 }
 
 void rec_probes_process(struct rec_probes *p, pid_t pid)

@@ -30,6 +30,8 @@ void rec_probes_mapping(void *arg, const struct rec_event_mapping *mapping);
  * plug-ins are tried one after the other, and removing a probe takes the kernel a tenth of a second.
  */
 void rec_probes_poll(struct rec_probes *p, uint64_t now);
+/* When the next call of rec_probes_poll() has something to do; UINT64_MAX: nothing is waiting. */
+uint64_t rec_probes_due(const struct rec_probes *p);
 /* All files that a process has mapped, at once. */
 void rec_probes_process(struct rec_probes *p, pid_t pid);
 

@@ -65,6 +65,9 @@ static void on_fault(struct rec_world *w, const struct rec_event *e)
 	r.f[FLT_FAULT_REGION] = region ? region->id : FLT_NONE;
 	r.f[FLT_FAULT_OFFSET] = region ? rec_region_offset(region, addr) : addr;
 	rec_sink_time(w->sink, &r, e->end, rec_event_duration(e));
+	if (!w->first_model_fault && region && region->file != FLT_NONE &&
+	    w->file[region->file]->model)
+		w->first_model_fault = e->end;
 	rec_sink_add(w->sink, &r);
 	w->totals.faults++;
 	w->totals.major += (flags & FLT_FF_MAJOR) != 0;

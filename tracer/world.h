@@ -132,6 +132,8 @@ struct rec_world {
 	struct rec_block *block;
 	struct rec_extents *extents;
 	struct rec_totals totals;
+	/* CLOCK_MONOTONIC, 0: not yet; a probe that comes in after the first touch has missed something */
+	uint64_t first_model_fault, last_probe;
 	dev_t output_dev; /* the trace's own file must never count as the model */
 	ino_t output_ino;
 	void (*watch)(void *arg, uint32_t dev,
