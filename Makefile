@@ -377,7 +377,7 @@ install: all
 	install -m755 $(ENGINE) '$(DESTDIR)$(LIB_DIR)/'
 	@set -e; for t in $(wildcard traces/*.flt traces/*.txt); do \
 		install -m644 $$t '$(DESTDIR)$(SHARE_DIR)/traces/'; done
-	@set -e; for d in $(wildcard *.md */*.md LICENSE); do \
+	@set -e; for d in $(wildcard *.md */*.md traces/*.png LICENSE); do \
 		install -D -m644 $$d '$(DESTDIR)$(DOC_DIR)'/$$d; done
 	@# The jobs name engine and traces by paths from the project's root; installed ones have to
 	@# work from anywhere.

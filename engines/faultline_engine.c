@@ -167,6 +167,7 @@ static uint32_t usable_cpus(struct thread_data *td)
 struct layout {
 	struct thread_data *td;
 	uint64_t began, shown;
+	bool told;
 };
 
 /* A line on the terminal while a data file is written: it takes a while, and fio shows nothing yet. */
@@ -181,6 +182,11 @@ static int show_layout(void *arg, uint64_t done, uint64_t total)
 		return 1;
 	if (!l->began)
 		l->began = now;
+	if ((output_format & FIO_OUTPUT_NORMAL) && !isatty(STDERR_FILENO) && !l->told) {
+		l->told = true;
+		log_info("faultline: writing the data file, %s, once\n",
+			 host_size_format(total, b, sizeof(b)));
+	}
 	if (!(output_format & FIO_OUTPUT_NORMAL) || eta_print == FIO_ETA_NEVER ||
 	    !isatty(STDERR_FILENO) || (now - l->shown < 200000000 && done < total))
 		return 0;

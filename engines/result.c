@@ -463,10 +463,16 @@ static bool complete(struct eng_group *g)
 static void add_warnings(struct eng_group *g, const struct eng_figures *f)
 {
 	double others = g->to.others_cpu - g->from.others_cpu;
+	const json_t *limit = json_object_get(flt_header(g->trace), "memory_limit");
 	uint64_t starved = 0;
 
 	for (uint32_t i = 0; i < g->jobs; i++)
 		starved += g->job[i].starved;
+	if (g->set.pressure == ENG_PRESSURE_NONE && json_is_integer(limit))
+		eng_warn(g,
+			 "recorded under a limit of %" JSON_INTEGER_FORMAT
+			 " MiB, replayed without one (pressure=memcg): the two do not compare",
+			 json_integer_value(limit) >> 20);
 	if (g->from.others_cpu >= 0 && g->to.others_cpu >= 0 &&
 	    others > OTHERS_SHARE * f->duration && others > 0.1)
 		eng_warn(

@@ -288,6 +288,11 @@ static void print_summary(const struct rec_session *s, const struct flt_prepare_
 
 static void say_status(const struct rec_session *s)
 {
+	if (s->has_memcg_end && s->memcg_end.oom_kill != HOST_UNKNOWN && s->memcg_end.oom_kill)
+		rec_say("the memory limit killed %" PRIu64
+			" of the run's processes: it needs more beside the "
+			"model, and this is no recording of a whole run",
+			s->memcg_end.oom_kill);
 	if (s->status < 0 || s->opt.quiet)
 		return;
 	if (WIFSIGNALED(s->status))

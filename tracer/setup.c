@@ -102,6 +102,23 @@ static dev_t model_device(const struct rec_session *s)
 	return largest.st_dev;
 }
 
+/* A drive is told to be the model's before its first request can come, which may be somebody else's. */
+static void define_drives(struct rec_session *s)
+{
+	struct rec_file file = {0};
+	struct stat st;
+
+	for (unsigned int i = 0; i < s->opt.evicts; i++) {
+		file.path = (char *)s->opt.evict[i];
+		rec_block_model(&s->world, &file);
+	}
+	for (int i = 1; s->opt.command && i < s->opt.nargs; i++) {
+		file.path = (char *)large_file(s, i, &st);
+		if (file.path)
+			rec_block_model(&s->world, &file);
+	}
+}
+
 /* ---- the trace ---- */
 
 static int create_trace(struct rec_session *s)
@@ -404,6 +421,8 @@ int rec_session_setup(struct rec_session *s)
 	ret = create_trace(s);
 	if (!ret)
 		ret = open_world(s);
+	if (!ret && !s->opt.no_block)
+		define_drives(s);
 	if (!ret)
 		ret = attach_probes(s);
 	if (ret)

@@ -11,9 +11,9 @@ requires_space 400
 
 model=$BUILD/models/tiny.gguf
 if [ ! -e "$model" ]; then
-	requires_file "$GGUF_GEN" traces/models/tiny.model
+	requires_file "$GGUF_GEN"
 	mkdir -p "$BUILD/models"
-	"$GGUF_GEN" traces/models/tiny.model "$model" || fail "cannot make the model"
+	"$GGUF_GEN" -p tiny -o "$model" || fail "cannot make the model"
 fi
 note_leftovers
 record one --memory-limit 64M --evict "$model" -- "$LLAMA_BENCH" -m "$model" -t 2 -p 16 -n 8 -r 1 -lm mmap --repack 0 \
