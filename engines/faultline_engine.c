@@ -182,7 +182,9 @@ static int show_layout(void *arg, uint64_t done, uint64_t total)
 		return 1;
 	if (!l->began)
 		l->began = now;
-	if ((output_format & FIO_OUTPUT_NORMAL) && !isatty(STDERR_FILENO) && !l->told) {
+	/* Without a terminal one line has to do, for what takes long enough to wonder about. */
+	if ((output_format & FIO_OUTPUT_NORMAL) && !isatty(STDERR_FILENO) && !l->told &&
+	    total >= 256u << 20) {
 		l->told = true;
 		log_info("faultline: writing the data file, %s, once\n",
 			 host_size_format(total, b, sizeof(b)));
