@@ -20,7 +20,16 @@
 #define ALL_RINGS_MAX (512u << 20)
 #define SMALLEST_RING (1u << 20)
 
-enum part { PART_CORE, PART_REGIONS, PART_BLOCK, PART_BIO, PART_CACHE };
+enum part {
+	PART_CORE,
+	PART_REGIONS,
+	PART_BLOCK,
+	PART_BIO,
+	PART_CACHE,
+	PART_SCHED,
+	PART_RECLAIM,
+	PART_RECLAIM_GROUP,
+};
 
 /* The programs on tracepoints. A kernel that lacks one of them does without its whole part. */
 static const struct tracepoint {
@@ -38,6 +47,12 @@ static const struct tracepoint {
 	{"bio_done", "block/block_bio_complete", PART_BIO, true},
 	{"cache_add", "filemap/mm_filemap_add_to_page_cache", PART_CACHE, false},
 	{"cache_drop", "filemap/mm_filemap_delete_from_page_cache", PART_CACHE, false},
+	{"sched_switch", "sched/sched_switch", PART_SCHED, true},
+	{"reclaim_batch", "vmscan/mm_vmscan_lru_shrink_inactive", PART_RECLAIM, false},
+	{"reclaim_begin", "vmscan/mm_vmscan_direct_reclaim_begin", PART_RECLAIM, false},
+	{"reclaim_end", "vmscan/mm_vmscan_direct_reclaim_end", PART_RECLAIM, false},
+	{"reclaim_group_begin", "vmscan/mm_vmscan_memcg_reclaim_begin", PART_RECLAIM_GROUP, false},
+	{"reclaim_group_end", "vmscan/mm_vmscan_memcg_reclaim_end", PART_RECLAIM_GROUP, false},
 };
 
 #define TRACEPOINTS (sizeof(tracepoints) / sizeof(tracepoints[0]))
@@ -53,6 +68,12 @@ static bool *part_flag(struct rec_capabilities *can, enum part part)
 		return &can->bio;
 	case PART_CACHE:
 		return &can->cache;
+	case PART_SCHED:
+		return &can->sched;
+	case PART_RECLAIM:
+		return &can->reclaim;
+	case PART_RECLAIM_GROUP:
+		return &can->reclaim_group;
 	case PART_CORE:
 		break;
 	}
@@ -127,6 +148,18 @@ static bool cache_layout(int tracefs, const char *name, volatile struct rec_cach
 	return true;
 }
 
+static bool reclaim_layout(int tracefs, const char *name, volatile struct rec_reclaim_layout *at)
+{
+	int scanned = rec_tracepoint_field(tracefs, name, "nr_scanned");
+	int reclaimed = rec_tracepoint_field(tracefs, name, "nr_reclaimed");
+
+	if (scanned < 0 || reclaimed < 0)
+		return false;
+	at->scanned = (__u16)scanned;
+	at->reclaimed = (__u16)reclaimed;
+	return true;
+}
+
 static void choose_programs(struct rec_attach *a)
 {
 	struct hooks__rodata *ro = a->bpf->rodata;
@@ -145,6 +178,8 @@ static void choose_programs(struct rec_attach *a)
 		can->bio = false;
 	if (!cache_layout(a->tracefs, "filemap/mm_filemap_add_to_page_cache", &ro->cache_at))
 		can->cache = false;
+	if (!reclaim_layout(a->tracefs, "vmscan/mm_vmscan_lru_shrink_inactive", &ro->reclaim_at))
+		can->reclaim = false;
 	for (size_t i = 0; i < TRACEPOINTS; i++) {
 		bool *flag = part_flag(can, tracepoints[i].part);
 		struct bpf_program *p =
@@ -244,11 +279,14 @@ int rec_attach_open(struct rec_attach **out, const struct rec_attach_options *op
 	struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rec_capabilities want = {
 		.core = true,
-		.regions = true,
+		.regions = opt->regions,
 		.block = opt->block,
 		.bio = opt->block,
 		.cache = opt->cache,
 		.probes = opt->probes,
+		.sched = opt->sched,
+		.reclaim = opt->reclaim,
+		.reclaim_group = opt->reclaim,
 	};
 	struct rec_attach *a;
 	int ret = rec_privileges_check(err);
@@ -276,7 +314,8 @@ int rec_attach_open(struct rec_attach **out, const struct rec_attach_options *op
 	ret = load(a, &want);
 	if (ret && ret != -EPERM) {
 		/* An optional program may need what this kernel's BPF lacks: do without all of them. */
-		want.cache = want.probes = want.bio = false;
+		want.cache = want.probes = want.bio = want.sched = false;
+		want.reclaim = want.reclaim_group = false;
 		ret = load(a, &want);
 	}
 	if (ret) {
@@ -432,7 +471,7 @@ int rec_attach_process(struct rec_attach *a, pid_t pid)
 	return bpf_map_update_elem(bpf_map__fd(a->bpf->maps.processes), &key, &one, BPF_ANY);
 }
 
-static int fault_event(struct rec_attach *a, pid_t tid, int kind)
+static int fault_event(struct rec_attach *a, pid_t tid, int kind, bool on_exec)
 {
 	static const __u64 config[] = {PERF_COUNT_SW_PAGE_FAULTS, PERF_COUNT_SW_PAGE_FAULTS_MAJ,
 				       PERF_COUNT_SW_PAGE_FAULTS_MIN};
@@ -444,6 +483,7 @@ static int fault_event(struct rec_attach *a, pid_t tid, int kind)
 		.sample_period = 1,
 		.inherit = 1,
 		.disabled = 1,
+		.enable_on_exec = on_exec,
 	};
 	int fd = perf_event_open(&attr, tid, -1);
 
@@ -458,7 +498,7 @@ static int fault_event(struct rec_attach *a, pid_t tid, int kind)
 	return fd;
 }
 
-int rec_attach_faults(struct rec_attach *a, pid_t tid, struct host_err *err)
+int rec_attach_faults(struct rec_attach *a, pid_t tid, bool on_exec, struct host_err *err)
 {
 	struct fault_events *more = realloc(a->faults, (a->nfaults + 1) * sizeof(*more));
 	struct fault_events events;
@@ -468,7 +508,7 @@ int rec_attach_faults(struct rec_attach *a, pid_t tid, struct host_err *err)
 		return host_fail(err, -ENOMEM, "out of memory");
 	a->faults = more;
 	for (int k = 0; k < 3; k++) {
-		ret = fault_event(a, tid, k);
+		ret = fault_event(a, tid, k, on_exec);
 		if (ret < 0) {
 			while (k--)
 				close(events.fd[k]);
@@ -480,7 +520,7 @@ int rec_attach_faults(struct rec_attach *a, pid_t tid, struct host_err *err)
 		}
 		events.fd[k] = ret;
 	}
-	for (int k = 0; k < 3; k++)
+	for (int k = 0; k < 3 && !on_exec; k++)
 		ioctl(events.fd[k], PERF_EVENT_IOC_ENABLE, 0);
 	a->faults[a->nfaults++] = events;
 	return 0;
@@ -503,6 +543,15 @@ int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint6
 	if (!more)
 		return -ENOMEM;
 	a->probe = more;
+	/* What spans nothing has no end; a return probe would trap a second time. */
+	if (!barrier && cookie & REC_COOKIE_POINT) {
+		more[a->nprobes] =
+			bpf_program__attach_uprobe_opts(on_enter, -1, path, offset, &enter);
+		if (!more[a->nprobes])
+			return -errno;
+		a->nprobes++;
+		return 0;
+	}
 	/* By inode, for all processes: the file need not be mapped yet. The programs look whose it is. */
 	more[a->nprobes] = bpf_program__attach_uprobe_opts(on_leave, -1, path, offset, &leave);
 	if (!more[a->nprobes])

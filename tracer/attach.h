@@ -17,9 +17,12 @@
 struct rec_attach;
 
 struct rec_attach_options {
-	bool block;  /* block I/O */
-	bool cache;  /* page cache */
-	bool probes; /* barriers and marks */
+	bool regions; /* system calls */
+	bool block;   /* block I/O */
+	bool cache;   /* page cache */
+	bool probes;  /* barriers and marks */
+	bool sched;   /* threads off their CPU */
+	bool reclaim;
 	unsigned int
 		ring_bytes; /* per CPU, a power of two; 0: 16 MiB, less on machines with many CPUs */
 	int verbose;
@@ -29,7 +32,8 @@ struct rec_attach_options {
 struct rec_capabilities {
 	bool core;    /* processes and their children; always */
 	bool regions; /* system calls: mappings, reads, hints */
-	bool block, bio, cache, probes;
+	bool block, bio, cache, probes, sched;
+	bool reclaim, reclaim_group; /* batches and direct reclaim; that of cgroups */
 };
 
 /*
@@ -52,8 +56,12 @@ unsigned int rec_attach_ring_bytes(const struct rec_attach *a);
 /* Attaches the tracepoints. Processes have to be added before: their children are then found. */
 int rec_attach_tracepoints(struct rec_attach *a, struct host_err *err);
 int rec_attach_process(struct rec_attach *a, pid_t pid);
-/* The three fault events of a thread and of everything it will create. -ESRCH: it is gone. */
-int rec_attach_faults(struct rec_attach *a, pid_t tid, struct host_err *err);
+/*
+ * The three fault events of a thread and of everything it will create. ON_EXEC: from the moment on at which
+ * exec() gives it the memory of its new program; what it is before that is nobody's business. -ESRCH: it
+ * is gone.
+ */
+int rec_attach_faults(struct rec_attach *a, pid_t tid, bool on_exec, struct host_err *err);
 /* Barrier: a wait; else a mark. PATH is the file, OFFSET the function in it. 0 or -errno. */
 int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint64_t offset,
 		     uint64_t cookie);
@@ -73,6 +81,8 @@ uint64_t rec_attach_received(const struct rec_attach *a);
 
 /* Sum over the CPUs. */
 uint64_t rec_attach_counter(const struct rec_attach *a, enum rec_counter c);
+/* Who reclaimed, and how much: sums over the CPUs. */
+void rec_attach_reclaim(const struct rec_attach *a, struct rec_reclaim *sum);
 /* What the kernel itself counted: starts, major and minor ends. */
 void rec_attach_fault_counts(const struct rec_attach *a, uint64_t counts[3]);
 

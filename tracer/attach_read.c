@@ -69,6 +69,21 @@ uint64_t rec_attach_counter(const struct rec_attach *a, enum rec_counter c)
 	return sum;
 }
 
+void rec_attach_reclaim(const struct rec_attach *a, struct rec_reclaim *sum)
+{
+	*sum = (struct rec_reclaim){0};
+	for (unsigned int cpu = 0; cpu < REC_MAX_CPUS; cpu++) {
+		const struct rec_reclaim *r = &a->bpf->bss->reclaim[cpu];
+
+		sum->scanned_kswapd += r->scanned_kswapd;
+		sum->scanned_direct += r->scanned_direct;
+		sum->reclaimed_kswapd += r->reclaimed_kswapd;
+		sum->reclaimed_direct += r->reclaimed_direct;
+		sum->direct_ns += r->direct_ns;
+		sum->direct_count += r->direct_count;
+	}
+}
+
 void rec_attach_fault_counts(const struct rec_attach *a, uint64_t counts[3])
 {
 	for (int k = 0; k < 3; k++) {

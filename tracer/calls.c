@@ -144,12 +144,19 @@ static void on_barrier(struct rec_world *w, struct rec_thread *t, const struct r
 	struct rec_barrier_group *g = barrier_group(w, t->process->pid, e->arg);
 	uint64_t dur = rec_event_duration(&e->h);
 	struct flt_record r = {.kind = FLT_BARRIER};
+	uint64_t generation;
 
 	if (!g)
 		return;
+	generation = rec_barrier_add(&g->barrier, e->h.end - dur, e->h.end);
 	r.stream = rec_thread_stream(w, t, e->h.end);
 	r.f[FLT_BARRIER_GROUP] = g->id;
-	r.f[FLT_BARRIER_GENERATION] = rec_barrier_add(&g->barrier, e->h.end - dur, e->h.end);
+	r.f[FLT_BARRIER_GENERATION] = generation;
+	/* a function that is told who meets where need not be believed to be right by its times */
+	if (w->symbol[e->symbol].cookie & REC_COOKIE_GENERATION) {
+		r.f[FLT_BARRIER_GROUP] = e->arg;
+		r.f[FLT_BARRIER_GENERATION] = e->depth;
+	}
 	r.f[FLT_BARRIER_PARTICIPANTS] = g->barrier.participants;
 	rec_sink_time(w->sink, &r, e->h.end, dur);
 	rec_sink_add(w->sink, &r);
@@ -172,62 +179,135 @@ static void add_mark(struct rec_world *w, uint32_t stream, uint32_t class, uint6
 	rec_sink_add(w->sink, &r);
 }
 
+static void add_evaluation(struct rec_world *w, struct rec_thread *t, const struct rec_pass *p,
+			   uint32_t symbol)
+{
+	add_mark(w, rec_thread_stream(w, t, p->end), p->class, p->tokens, symbol,
+		 /* several tokens may also be those of several requests at once */
+		 p->class == FLT_MC_PROMPT && p->index == FLT_NONE ? FLT_MF_CLASS_GUESSED : 0,
+		 p->end, p->end - p->begin);
+	rec_passes_add(&w->marks.passes, p);
+	w->totals.evaluations++;
+	w->totals.decodes += p->class == FLT_MC_DECODE;
+	if (p->class == FLT_MC_PROMPT)
+		w->totals.batch_tokens += p->tokens;
+}
+
 /*
  * Of several probed functions that are inside each other the one of the best rank makes the marks. It
  * is known by the time the first of them ends, since by then all of them have begun.
  */
-static void on_call_begin(struct rec_world *w, struct rec_thread *t, const struct rec_event_call *e)
+static void first_begin(struct rec_world *w, const struct rec_event_call *e)
 {
 	struct rec_marks *m = &w->marks;
 	int rank = w->symbol[e->symbol].rank;
 
-	if (!m->any)
+	if (!m->any) {
 		add_mark(w, rec_process_stream(w, w->root), FLT_MC_LOAD, FLT_NONE, e->symbol, 0,
 			 e->h.end, e->h.end - w->sink->epoch);
+		m->passes.load_ns = e->h.end - w->sink->epoch;
+	}
 	if (!m->any || rank < m->best_rank)
 		m->best_rank = rank;
 	m->any = true;
+}
+
+static void on_call_begin(struct rec_world *w, struct rec_thread *t, const struct rec_event_mark *e)
+{
+	first_begin(w, &e->c);
+	if (e->c.depth < REC_CALL_DEPTH)
+		t->used[e->c.depth] = e->usage;
 	/* an inner function's own number is the more exact one: of a part of the batch */
-	if (e->arg != FLT_NONE) {
-		t->batch_tokens = e->arg;
-		t->batch_symbol = e->symbol;
+	if (e->c.arg != FLT_NONE) {
+		t->batch_tokens = e->c.arg;
+		t->batch_symbol = e->c.symbol;
 	}
 }
 
-static void on_call_end(struct rec_world *w, struct rec_thread *t, const struct rec_event_call *e)
+static void on_call_end(struct rec_world *w, struct rec_thread *t, const struct rec_event_mark *e)
 {
-	uint64_t tokens = t->batch_tokens;
-	uint32_t class = FLT_MC_EVALUATION;
+	struct rec_pass p = {
+		.class = FLT_MC_EVALUATION,
+		.tokens = t->batch_tokens,
+		.index = FLT_NONE,
+		.begin = e->c.h.end - rec_event_duration(&e->c.h),
+		.end = e->c.h.end,
+		.to = e->usage,
+	};
 
-	if (t->batch_tokens != FLT_NONE && t->batch_symbol == e->symbol)
+	if (t->batch_tokens != FLT_NONE && t->batch_symbol == e->c.symbol)
 		t->batch_tokens = FLT_NONE;
-	if (w->symbol[e->symbol].rank != w->marks.best_rank)
+	if (w->symbol[e->c.symbol].rank != w->marks.best_rank)
 		return;
-	if (tokens == 1)
-		class = FLT_MC_DECODE;
-	else if (tokens != FLT_NONE)
-		class = FLT_MC_PROMPT;
-	add_mark(w, rec_thread_stream(w, t, e->h.end), class, tokens, e->symbol,
-		 /* several tokens may also be those of several requests at once */
-		 class == FLT_MC_PROMPT ? FLT_MF_CLASS_GUESSED : 0, e->h.end,
-		 rec_event_duration(&e->h));
-	w->totals.evaluations++;
-	w->totals.decodes += class == FLT_MC_DECODE;
-	if (class == FLT_MC_PROMPT)
-		w->totals.batch_tokens += tokens;
+	if (e->c.depth < REC_CALL_DEPTH)
+		p.from = t->used[e->c.depth];
+	if (p.tokens == 1)
+		p.class = FLT_MC_DECODE;
+	else if (p.tokens != FLT_NONE)
+		p.class = FLT_MC_PROMPT;
+	add_evaluation(w, t, &p, e->c.symbol);
+}
+
+/* ---- marks that span nothing ---- */
+
+static void end_point(struct rec_world *w, struct rec_thread *t, uint64_t end,
+		      const struct rec_usage *to)
+{
+	if (!t->in_point)
+		return;
+	t->in_point = false;
+	t->point.end = end > t->point.begin ? end : t->point.begin;
+	t->point.to = *to;
+	add_evaluation(w, t, &t->point, t->point_symbol);
+}
+
+/* The class says what begins, or that nothing does. */
+static void on_point(struct rec_world *w, struct rec_thread *t, const struct rec_event_mark *e)
+{
+	bool known = e->class > FLT_MC_LOAD && e->class < FLT_MC_END;
+
+	end_point(w, t, e->c.h.end, &e->usage);
+	/* the load phase lasts to the first evaluation, and is what first_begin() makes of it */
+	if (e->class == FLT_MC_END || e->class == FLT_MC_LOAD)
+		return;
+	first_begin(w, &e->c);
+	if (w->symbol[e->c.symbol].rank != w->marks.best_rank)
+		return;
+	t->in_point = true;
+	t->point_symbol = e->c.symbol;
+	t->point_last = e->c.h.end;
+	t->point = (struct rec_pass){
+		.class = known ? (uint32_t)e->class : FLT_MC_EVALUATION,
+		.tokens = e->c.arg,
+		.index = e->index,
+		.begin = e->c.h.end,
+		.from = e->usage,
+	};
+}
+
+/* Nobody said where its last evaluation ends: with the last thing that is known of it. */
+void rec_calls_thread_end(struct rec_world *w, struct rec_thread *t)
+{
+	const struct rec_usage unknown = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+	end_point(w, t, t->point_last, &unknown);
 }
 
 void rec_calls_event(struct rec_world *w, struct rec_thread *t, const struct rec_event_call *e,
 		     uint32_t kind)
 {
+	const struct rec_event_mark *mark = (const struct rec_event_mark *)e;
+
 	if (e->symbol >= w->symbols)
 		return;
 	if (kind == REC_EV_BARRIER)
 		on_barrier(w, t, e);
+	else if (w->symbol[e->symbol].cookie & REC_COOKIE_POINT)
+		on_point(w, t, mark);
 	else if (kind == REC_EV_CALL_BEGIN)
-		on_call_begin(w, t, e);
+		on_call_begin(w, t, mark);
 	else
-		on_call_end(w, t, e);
+		on_call_end(w, t, mark);
 }
 
 void rec_calls_free(struct rec_world *w)
@@ -238,4 +318,5 @@ void rec_calls_free(struct rec_world *w)
 		HASH_DEL(w->barriers, g);
 		free(g);
 	}
+	rec_passes_free(&w->marks.passes);
 }

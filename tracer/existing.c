@@ -78,7 +78,7 @@ static void attach_thread(struct existing *x, pid_t pid, pid_t tid)
 	if (!t || (!x->first && has_inherited(x, tid)))
 		return;
 	begin = host_now_ns();
-	if (rec_attach_faults(s->attach, tid, &x->err))
+	if (rec_attach_faults(s->attach, tid, false, &x->err))
 		return;
 	t->attach_begin = begin;
 	t->attach_end = host_now_ns();

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tracer/reclaim.h"
 #include "tracer/session.h"
 
 static double seconds_of(const struct rusage *u, const struct rusage *before)
@@ -31,14 +32,17 @@ static json_t *counters(const struct rec_session *s)
 {
 	const struct rec_totals *t = &s->world.totals;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "faults", integer(t->faults), "major", integer(t->major), "blocked",
-			 integer(t->blocked), "unresolved", integer(t->unresolved), "barriers",
-			 integer(t->barriers), "reads", integer(t->reads), "hints",
-			 integer(t->hints), "regions", integer(t->regions), "cache",
-			 integer(t->cache), "evaluations", integer(t->evaluations), "decodes",
-			 integer(t->decodes), "block", integer(t->io_requests), "requeued",
-			 integer(t->io_requeued), "late", integer(rec_merge_late(s->merge)));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o}",
+		"faults", integer(t->faults), "major", integer(t->major), "blocked",
+		integer(t->blocked), "unresolved", integer(t->unresolved), "barriers",
+		integer(t->barriers), "reads", integer(t->reads), "hints", integer(t->hints),
+		"regions", integer(t->regions), "cache", integer(t->cache), "evaluations",
+		integer(t->evaluations), "decodes", integer(t->decodes), "off_cpu",
+		integer(t->off_cpu), "off_cpu_ns", integer(t->off_cpu_ns), "preempted",
+		integer(t->preempted), "block", integer(t->io_requests), "requeued",
+		integer(t->io_requeued), "late", integer(rec_merge_late(s->merge)));
 }
 
 static json_t *lost(const struct rec_session *s)
@@ -132,9 +136,10 @@ static json_t *hooks(const struct rec_session *s)
 
 	for (unsigned int i = 0; rec_probes_text(s->probes, i, text, sizeof(text)); i++)
 		json_array_append_new(list, json_string(text));
-	return json_pack("{s:b, s:b, s:b, s:b, s:b, s:o}", "regions", can->regions, "block",
-			 can->block, "bio", can->bio, "cache", can->cache, "probes", can->probes,
-			 "functions", list);
+	return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:o}", "light", s->opt.light,
+			 "sched", can->sched, "reclaim", can->reclaim, "regions", can->regions,
+			 "block", can->block, "bio", can->bio, "cache", can->cache, "probes",
+			 can->probes, "functions", list);
 }
 
 /* Which disagreements mean that events are missing. */
@@ -166,6 +171,15 @@ static json_t *make_trailer(struct rec_session *s, json_t *invariants)
 
 	if (!t)
 		return NULL;
+	json_object_set_new(t, "evaluations",
+			    rec_passes_json(&s->world.marks.passes, s->sink.epoch));
+	if (s->world.marks.passes.left_out)
+		json_object_set_new(t, "evaluations_left_out",
+				    integer(s->world.marks.passes.left_out));
+	json_object_set_new(t, "load_ns",
+			    s->world.marks.any ? integer(s->world.marks.passes.load_ns)
+					       : json_null());
+	json_object_set_new(t, "reclaim", rec_reclaim_json(s));
 	json_object_set_new(t, "hooks", hooks(s));
 	json_object_set_new(t, "interrupted", json_boolean(s->stopped_early));
 	json_object_set_new(t, "serves_limit",

@@ -24,6 +24,7 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u8 syscall_op[REC_SYSCALLS]; /* enum rec_syscall by number */
 const volatile struct rec_block_layout bio_queue_at, rq_issue_at;
 const volatile struct rec_cache_layout cache_at;
+const volatile struct rec_reclaim_layout reclaim_at;
 const volatile __u32 page_shift = 12;
 
 /* The recorder maps these; it never asks for them with bpf(2), which would switch programs off
@@ -31,6 +32,7 @@ const volatile __u32 page_shift = 12;
 struct rec_counters counters[REC_MAX_CPUS];
 struct rec_watched_file watched[REC_FILES];
 struct rec_cache_run cache_runs[REC_MAX_CPUS];
+struct rec_reclaim reclaim[REC_MAX_CPUS];
 int stopped;
 
 struct ring {
@@ -71,6 +73,7 @@ struct task_state {
 	__u64 barrier_start;
 	__u64 barrier_group;
 	__u32 barrier_symbol;
+	__u32 barrier_generation;
 	__u32 call_depth;
 	struct call call[REC_CALL_DEPTH];
 	/* system call */
@@ -83,6 +86,7 @@ struct task_state {
 	__u32 file_flags;
 	__u32 sys_op;
 	__u32 sys_nr;
+	__u64 reclaim_start; /* 0: not in direct reclaim */
 };
 
 struct {
@@ -415,4 +419,7 @@ out:
 }
 
 #include "tracer/hooks_io.h"
+#include "tracer/hooks_usage.h"
 #include "tracer/hooks_probes.h"
+#include "tracer/hooks_sched.h"
+#include "tracer/hooks_reclaim.h"

@@ -21,8 +21,8 @@
 enum rec_event_kind {
 	REC_EV_FAULT = 1,  /* struct rec_event; the rest of word is the address */
 	REC_EV_BARRIER,    /* struct rec_event_call */
-	REC_EV_CALL_BEGIN, /* struct rec_event_call: a marked function is entered */
-	REC_EV_CALL_END,   /* struct rec_event_call: ... and left */
+	REC_EV_CALL_BEGIN, /* struct rec_event_mark: a marked function is entered */
+	REC_EV_CALL_END,   /* struct rec_event_mark: ... and left */
 	REC_EV_SYSCALL,    /* struct rec_event_syscall */
 	REC_EV_BIO_QUEUE,  /* struct rec_event_block */
 	REC_EV_BIO_DONE,
@@ -30,6 +30,7 @@ enum rec_event_kind {
 	REC_EV_RQ_DONE,
 	REC_EV_CACHE_ADD, /* struct rec_event_cache */
 	REC_EV_CACHE_DROP,
+	REC_EV_OFF_CPU, /* struct rec_event: of a thread that is put on a CPU again */
 	/* from here on: made in user space */
 	REC_EV_TASK_NEW, /* struct rec_event_task */
 	REC_EV_TASK_EXIT,
@@ -44,6 +45,7 @@ enum rec_event_kind {
 #define REC_EF_BLOCKED   (1u << 6)
 #define REC_EF_KERNEL    (1u << 7)
 #define REC_EF_EXEC      (1u << 8)
+#define REC_EF_PREEMPTED (1u << 9) /* off its CPU, though it could run */
 #define REC_EF_ADDR_MASK (~0xfffull)
 
 struct rec_event {
@@ -59,7 +61,21 @@ struct rec_event_call {
 	struct rec_event h;
 	__u64 arg; /* barrier: its first argument; mark: number of tokens, or all ones */
 	__u32 symbol;
-	__u32 depth;
+	__u32 depth; /* barrier: its generation, where the function is told it */
+};
+
+/* What a process has used so far, its threads that have ended included. */
+struct rec_usage {
+	__u64 read_bytes; /* all ones: this kernel does not account for it */
+	__u64 majflt, minflt;
+};
+
+#define REC_USAGE_THREADS 256 /* living threads that are summed up */
+
+struct rec_event_mark {
+	struct rec_event_call c;
+	__u64 index, class; /* REC_COOKIE_POINT: what the function was told */
+	struct rec_usage usage;
 };
 
 /* System calls that change mappings, read files or give hints. */
@@ -147,6 +163,26 @@ struct rec_counters {
 	__u64 c[REC_C_COUNT];
 };
 
+/* Sums of one CPU since the programs were attached. */
+struct rec_reclaim {
+	__u64 scanned_kswapd, scanned_direct; /* pages; direct: by recorded processes */
+	__u64 reclaimed_kswapd, reclaimed_direct;
+	__u64 direct_ns, direct_count; /* calls of recorded threads into reclaim */
+};
+
+struct rec_reclaim_layout {
+	__u16 scanned, reclaimed;
+};
+
+#define REC_OFF_CPU_NS    20000ull /* shorter intervals are not reported */
+#define REC_OFF_CPU_SLOTS 4096     /* a power of two, by the thread's number */
+
+struct rec_off_cpu {
+	__u64 since;
+	__u32 tid; /* 0: none */
+	__u32 preempted;
+};
+
 /* Where a tracepoint has its fields (from its format file, since that differs between kernels). */
 struct rec_block_layout {
 	__u16 dev, sector, sectors, rwbs;
@@ -166,6 +202,8 @@ struct rec_watched_file {
 #define REC_COOKIE_GROUP_ARG   (1u << 16) /* barrier: the first argument tells the group */
 #define REC_COOKIE_BATCH \
 	(1u << 17) /* llama_decode(ctx, batch): n_tokens is the batch's first member */
-#define REC_COOKIE_UBATCH (1u << 18) /* llama_context::process_ubatch(ubatch): it has n_tokens */
+#define REC_COOKIE_UBATCH     (1u << 18) /* llama_context::process_ubatch(ubatch): it has n_tokens */
+#define REC_COOKIE_POINT      (1u << 19) /* f(index, class, tokens): spans nothing, lasts to the next */
+#define REC_COOKIE_GENERATION (1u << 20) /* barrier: the second argument tells the generation */
 
 #endif

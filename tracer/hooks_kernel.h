@@ -68,17 +68,34 @@ struct bio {
 	struct bvec_iter bi_iter;
 } own;
 
+struct list_head {
+	struct list_head *next;
+} own;
+
+struct task_io_accounting {
+	__u64 read_bytes;
+} own;
+
+/* Its counts are those of the threads that have ended. */
 struct signal_struct {
 	struct {
 		int counter;
 	} live;
+	struct list_head thread_head;
+	unsigned long min_flt, maj_flt;
+	struct task_io_accounting ioac;
 } own;
 
 struct task_struct {
 	unsigned int flags;
+	unsigned int __state;
+	int pid;
 	unsigned long nvcsw;
+	unsigned long min_flt, maj_flt;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct list_head thread_node;
+	struct task_io_accounting ioac;
 } own;
 
 struct trace_event_raw_sys_enter {
@@ -97,6 +114,8 @@ struct trace_event_raw_task_newtask {
 } own;
 
 #define PF_KTHREAD   0x00200000
+#define PF_KSWAPD    0x00020000
+#define TASK_DEAD    0x00000080
 #define CLONE_THREAD 0x00010000
 #define S_IFMT       0170000
 #define S_IFREG      0100000

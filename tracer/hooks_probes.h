@@ -41,6 +41,7 @@ int barrier_enter(struct pt_regs *ctx)
 		return 0;
 	s->barrier_symbol = symbol;
 	s->barrier_group = cookie & REC_COOKIE_GROUP_ARG ? PT_REGS_PARM1(ctx) : 0;
+	s->barrier_generation = cookie & REC_COOKIE_GENERATION ? PT_REGS_PARM2(ctx) : 0;
 	s->barrier_start = bpf_ktime_get_ns();
 	return 0;
 }
@@ -57,7 +58,8 @@ int barrier_exit(struct pt_regs *ctx)
 	start = s->barrier_start;
 	s->barrier_start = 0;
 	count(REC_C_BARRIER);
-	return call_event(REC_EV_BARRIER, now, start, s->barrier_group, symbol, 0);
+	return call_event(REC_EV_BARRIER, now, start, s->barrier_group, symbol,
+			  s->barrier_generation);
 }
 
 /* n_tokens of a struct that is passed by value and larger than two registers. */
@@ -105,6 +107,7 @@ SEC("uprobe")
 int call_enter(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct rec_event_mark mark = {.c = {.arg = ~0ull}};
 	struct task_state *s;
 	struct call *c;
 	__u32 depth;
@@ -114,6 +117,13 @@ int call_enter(struct pt_regs *ctx)
 	s = state(1);
 	if (!s)
 		return 0;
+	mark.c.symbol = cookie & REC_COOKIE_SYMBOL_MASK;
+	if (cookie & REC_COOKIE_POINT) {
+		mark.index = PT_REGS_PARM1(ctx);
+		mark.class = PT_REGS_PARM2(ctx);
+		mark.c.arg = PT_REGS_PARM3(ctx);
+		return mark_event(&mark, REC_EV_CALL_BEGIN, bpf_ktime_get_ns(), 0);
+	}
 	depth = s->call_depth;
 	if (depth >= REC_CALL_DEPTH)
 		return 0;
@@ -125,8 +135,12 @@ int call_enter(struct pt_regs *ctx)
 		c->arg = batch_tokens(ctx);
 	else if (cookie & REC_COOKIE_UBATCH)
 		c->arg = ubatch_tokens(ctx);
+	mark.c.arg = c->arg;
+	mark.c.depth = depth;
+	read_usage(&mark.usage);
+	/* last: what all this takes is not the function's */
 	c->begin = bpf_ktime_get_ns();
-	return call_event(REC_EV_CALL_BEGIN, c->begin, c->begin, c->arg, c->symbol, depth);
+	return emit_mark(&mark, REC_EV_CALL_BEGIN, c->begin, 0);
 }
 
 /* A function that was left by longjmp() or an exception has no exit: those above it go, too. */
@@ -136,6 +150,7 @@ int call_exit(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_ns();
 	__u32 symbol = bpf_get_attach_cookie(ctx) & REC_COOKIE_SYMBOL_MASK;
 	struct task_state *s = state(0);
+	struct rec_event_mark mark = {0};
 
 	if (!s)
 		return 0;
@@ -146,7 +161,10 @@ int call_exit(struct pt_regs *ctx)
 		if ((__u32)i >= s->call_depth || c->symbol != symbol)
 			continue;
 		s->call_depth = i;
-		return call_event(REC_EV_CALL_END, now, c->begin, c->arg, symbol, i);
+		mark.c.arg = c->arg;
+		mark.c.symbol = symbol;
+		mark.c.depth = i;
+		return mark_event(&mark, REC_EV_CALL_END, now, now - c->begin);
 	}
 	return 0;
 }

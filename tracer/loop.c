@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tracer/reclaim.h"
 #include "tracer/session.h"
 
 #define DRAIN_NS        20000000ull
@@ -67,6 +68,7 @@ static void sample(struct rec_session *s)
 		r.f[FLT_SAMPLE_VALUE] = values[i];
 		rec_sink_add(&s->sink, &r);
 	}
+	rec_reclaim_sample(s, &r);
 }
 
 static void kill_run(struct rec_session *s)

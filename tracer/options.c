@@ -24,6 +24,10 @@ enum {
 	KEY_NO_SCORE,
 	KEY_CACHE,
 	KEY_RING,
+	KEY_LIGHT,
+	KEY_NO_SCHED,
+	KEY_PRESSURE,
+	KEY_CALIBRATE,
 };
 
 static const struct argp_option options[] = {
@@ -35,14 +39,27 @@ static const struct argp_option options[] = {
 	 "end the recording after so long (a launched command is interrupted)", 1},
 	{"memory-limit", KEY_MEMORY_LIMIT, "SIZE", 0,
 	 "run the command in a memory cgroup of this size, its large files evicted first", 2},
+	{"pressure", KEY_PRESSURE, "memcg|global", 0,
+	 "what --memory-limit means: a cgroup's limit (default), or what locked memory leaves to the "
+	 "whole machine",
+	 2},
 	{"evict", KEY_EVICT, "FILE", 0, "put this file out of the page cache first, too", 2},
 	{"mode", KEY_MODE, "MODE", 0, "pressure (default): the run as it is", 2},
+	{"light", KEY_LIGHT, NULL, 0,
+	 "no faults, barriers or block I/O, only when each evaluation was: times a run that nothing "
+	 "slows down",
+	 2},
+	{"calibrate", KEY_CALIBRATE, "N", 0,
+	 "after the recording, time N runs of the command that nothing slows down, for the replay's "
+	 "pace (default: 3 with --mode reference, else 0)",
+	 2},
 	{"mark", KEY_MARK, "SYMBOL[@FILE]", 0,
 	 "the function that evaluates the model; may be given again, the first one that is called counts",
 	 3},
 	{"barrier", KEY_BARRIER, "SYMBOL[@FILE]", 0, "the function at which threads meet", 3},
 	{"no-marks", KEY_NO_MARKS, NULL, 0, "no probes on evaluations", 3},
 	{"no-barriers", KEY_NO_BARRIERS, NULL, 0, "no probes on barriers", 3},
+	{"no-sched", KEY_NO_SCHED, NULL, 0, "no times of threads off their CPU", 4},
 	{"no-block", KEY_NO_BLOCK, NULL, 0, "no block I/O", 4},
 	{"cache", KEY_CACHE, "yes|no", 0,
 	 "pages of the model added to and dropped from the page cache", 4},
@@ -104,12 +121,28 @@ static void parse_number(struct rec_options *o, int key, const char *arg, struct
 		argp_error(state, "a ring has 1, 2, 4, ... 1024 MiB");
 }
 
+static void parse_calibrate(struct rec_options *o, const char *arg, struct argp_state *state)
+{
+	char *end;
+	long n = strtol(arg, &end, 10);
+
+	if (*end || end == arg || n < 0 || n > 100)
+		argp_error(state, "--calibrate takes a number of runs, 0 to 100");
+	o->calibrate = (int)n;
+}
+
 static void parse_mode(const char *arg, struct argp_state *state)
 {
 	if (!strcmp(arg, "reference"))
 		argp_error(state, "this version cannot record --mode reference, only pressure");
 	if (strcmp(arg, "pressure"))
 		argp_error(state, "there is no mode '%s'; it is pressure", arg);
+}
+
+static void only_marks(struct rec_options *o)
+{
+	o->no_block = o->no_barriers = o->no_program = o->no_sched = true;
+	o->cache = 0;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -159,6 +192,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (strcmp(arg, "bpf"))
 			argp_error(state, "there is no backend '%s'; it is bpf", arg);
 		break;
+	case KEY_LIGHT:
+		o->light = true;
+		break;
+	case KEY_NO_SCHED:
+		o->no_sched = true;
+		break;
+	case KEY_PRESSURE:
+		if (strcmp(arg, "memcg") && strcmp(arg, "global"))
+			argp_error(state, "--pressure is memcg or global");
+		o->global = arg[0] == 'g';
+		break;
+	case KEY_CALIBRATE:
+		parse_calibrate(o, arg, state);
+		break;
 	case KEY_NO_BLOCK:
 		o->no_block = true;
 		break;
@@ -196,6 +243,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				"memory stays charged elsewhere. Start it in a limited group "
 				"('systemd-run --user --scope -p MemoryMax=2560M -p MemorySwapMax=0 "
 				"COMMAND') and record that with -p");
+		if (o->global && !o->memory_limit)
+			argp_error(state,
+				   "--pressure global needs --memory-limit: what is left to the "
+				   "machine");
+		if (o->light && o->calibrate > 0)
+			argp_error(state,
+				   "--light is what a calibration run is; it has none itself");
+		if (o->pid && o->calibrate > 0)
+			argp_error(state, "--calibrate runs the command again: not with -p");
+		if (o->light)
+			only_marks(o);
 		if (o->pid && o->evicts)
 			argp_error(state, "--evict is for a command that is launched, not for -p");
 		break;
@@ -226,7 +284,7 @@ int rec_options_parse(struct rec_options *o, int argc, char **argv)
 		.doc = doc,
 	};
 
-	*o = (struct rec_options){.cache = 1};
+	*o = (struct rec_options){.cache = 1, .calibrate = -1};
 	argp_err_exit_status = 2;
 	/* in order: what comes after the command's name is the command's */
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, o))

@@ -28,7 +28,11 @@ struct rec_options {
 	double duration; /* seconds; 0: until the run ends */
 	unsigned int ring_mib;
 	bool no_block, no_barriers, no_marks, no_program, no_score;
-	int cache; /* 1: yes, 0: no */
+	bool light; /* marks, samples and rusage only */
+	bool no_sched;
+	bool global;   /* --pressure global: memory_limit is what the whole machine has left */
+	int calibrate; /* untraced runs after the capture; -1: as the mode wants it */
+	int cache;     /* 1: yes, 0: no */
 	bool quiet;
 	int verbose;
 };

@@ -142,6 +142,7 @@ struct rec_thread *rec_thread_get(struct rec_world *w, pid_t tid, pid_t pid)
 
 static void forget_thread(struct rec_world *w, struct rec_thread *t)
 {
+	rec_calls_thread_end(w, t);
 	w->thread[t->tid] = NULL;
 	t->process->threads--;
 	DL_DELETE(w->threads, t);
@@ -165,6 +166,8 @@ uint32_t rec_thread_stream(struct rec_world *w, struct rec_thread *t, uint64_t n
 		t->stream = rec_stream_new(w, "thread", now,
 					   json_pack("{s:i, s:i, s:o}", "tid", (int)t->tid, "pid",
 						     (int)t->process->pid, "comm", text(t->comm)));
+	if (t->in_point && now > t->point_last)
+		t->point_last = now;
 	return t->stream;
 }
 

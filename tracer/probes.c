@@ -31,6 +31,8 @@ struct candidate {
  */
 static const struct candidate default_marks[] = {
 	{.name = "ggml_backend_sched_graph_compute_async", .rank = 0},
+	/* our own engine's: a recording of a replay */
+	{.name = "faultline_evaluation", .rank = 0, .cookie = REC_COOKIE_POINT},
 	{.name = "_ZN13llama_context14process_ubatchE*", .rank = 1, .cookie = REC_COOKIE_UBATCH},
 	{.name = "llama_decode", .rank = 2, .cookie = REC_COOKIE_BATCH},
 	{.name = "llama_encode", .rank = 2, .cookie = REC_COOKIE_BATCH},
@@ -39,6 +41,10 @@ static const struct candidate default_marks[] = {
 };
 
 static const struct candidate default_barriers[] = {
+	{.name = "faultline_barrier",
+	 .rank = 0,
+	 .barrier = true,
+	 .cookie = REC_COOKIE_GROUP_ARG | REC_COOKIE_GENERATION},
 	{.name = "ggml_barrier", .rank = 0, .barrier = true, .cookie = REC_COOKIE_GROUP_ARG},
 	{.name = "GOMP_barrier", .rank = 1, .barrier = true},
 	{.name = "__kmpc_barrier", .rank = 1, .barrier = true},
@@ -213,7 +219,8 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 		p->probe = probes;
 	if (!symbols || !probes || id > REC_COOKIE_SYMBOL_MASK)
 		return;
-	symbols[id] = (struct rec_mark_symbol){.rank = c->rank, .barrier = c->barrier};
+	symbols[id] = (struct rec_mark_symbol){
+		.rank = c->rank, .barrier = c->barrier, .cookie = c->cookie};
 	snprintf(symbols[id].name, sizeof(symbols[id].name), "%s", c->name);
 	probes[id] = (struct probe){.candidate = c, .path = strdup(shown)};
 	/* defined before the first event of it can come */

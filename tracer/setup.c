@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/reclaim.h"
 #include "tracer/session.h"
 
 /* A file of the command line that is so large is taken for a part of the model. */
@@ -232,6 +233,7 @@ static void define_metrics(struct rec_session *s)
 				json_pack("{s:i, s:s, s:s, s:b}", "id", (int)i, "name",
 					  host_metric_name(i), "unit", host_metric_unit(i),
 					  "cumulative", host_metric_is_counter(i) > 0));
+	rec_reclaim_define(s);
 }
 
 static void read_disks(struct rec_session *s, dev_t dev)
@@ -290,6 +292,8 @@ static void say_hooks(const struct rec_session *s)
 	const struct rec_capabilities *can = rec_attach_capabilities(s->attach);
 	struct rec_program_info info;
 
+	rec_say("off-CPU times: %s, reclaim: %s, of cgroups: %s", can->sched ? "yes" : "no",
+		can->reclaim ? "yes" : "no", can->reclaim_group ? "yes" : "no");
 	rec_say("faults: perf software events PAGE_FAULTS, PAGE_FAULTS_MAJ, PAGE_FAULTS_MIN");
 	for (unsigned int i = 0; rec_attach_program(s->attach, i, &info); i++)
 		if (info.hook[0])
@@ -304,9 +308,12 @@ static void say_hooks(const struct rec_session *s)
 static int load_programs(struct rec_session *s)
 {
 	struct rec_attach_options opt = {
+		.regions = !s->opt.light,
 		.block = !s->opt.no_block,
 		.cache = s->opt.cache,
 		.probes = !s->opt.no_barriers || !s->opt.no_marks,
+		.sched = !s->opt.no_sched,
+		.reclaim = !s->opt.light,
 		.ring_bytes = s->opt.ring_mib << 20,
 		.verbose = s->opt.verbose,
 	};
@@ -349,8 +356,8 @@ static int attach_kernel(struct rec_session *s)
 		ret = rec_attach_tracepoints(s->attach, &err);
 	if (!ret && s->launched)
 		ret = rec_attach_process(s->attach, s->pid);
-	if (!ret && s->launched)
-		ret = rec_attach_faults(s->attach, s->pid, &err);
+	if (!ret && s->launched && !s->opt.light)
+		ret = rec_attach_faults(s->attach, s->pid, true, &err);
 	if (s->launched)
 		read_faults_before(s);
 	if (ret && !err.text[0])

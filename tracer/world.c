@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "tracer/world.h"
 
@@ -141,6 +142,9 @@ void rec_world_event(void *arg, const struct rec_event *e)
 	case REC_EV_CACHE_DROP:
 		on_cache(w, (const struct rec_event_cache *)e, kind);
 		break;
+	case REC_EV_OFF_CPU:
+		rec_offcpu_event(w, e);
+		break;
 	case REC_EV_MAPPING:
 		rec_mappings_log(w, (const struct rec_event_mapping *)e);
 		break;
@@ -158,7 +162,10 @@ void rec_world_event(void *arg, const struct rec_event *e)
 void rec_world_finish(struct rec_world *w)
 {
 	struct rec_process *p, *next;
+	struct rec_thread *t;
 
+	DL_FOREACH(w->threads, t)
+	rec_calls_thread_end(w, t);
 	HASH_ITER (hh, w->processes, p, next)
 		rec_process_stream(w, p);
 	rec_block_finish(w);

@@ -13,6 +13,7 @@
 
 #include "tracer/barrier.h"
 #include "tracer/hooks.h"
+#include "tracer/passes.h"
 #include "tracer/sink.h"
 #include "tracer/space.h"
 #include "tracer/tasklog.h"
@@ -67,6 +68,13 @@ struct rec_thread {
 	/* the batch that is being worked at */
 	uint64_t batch_tokens;
 	uint32_t batch_symbol;
+	/* the marked functions that it is inside of: what its process had used at their begin */
+	struct rec_usage used[REC_CALL_DEPTH];
+	/* the evaluation whose end only the next one tells (REC_COOKIE_POINT) */
+	bool in_point;
+	uint32_t point_symbol;
+	uint64_t point_last; /* when it was last seen in there */
+	struct rec_pass point;
 	/* when its faults began to be counted: before, after; 0: it has inherited that */
 	uint64_t attach_begin, attach_end;
 };
@@ -86,12 +94,14 @@ struct rec_mark_symbol {
 	char name[128];
 	int rank;
 	bool barrier;
+	uint32_t cookie;
 };
 
 struct rec_marks {
 	int best_rank; /* of those that have begun */
 	bool any;
 	uint64_t count[16]; /* by class */
+	struct rec_passes passes;
 };
 
 struct rec_block;
@@ -110,6 +120,7 @@ struct rec_totals {
 	uint64_t io_requeued;   /* issues that were not the first one of a request */
 	uint64_t io_unissued;   /* completions of what was issued before the recording */
 	uint64_t scans;
+	uint64_t off_cpu, off_cpu_ns, preempted; /* intervals outside of faults */
 };
 
 struct rec_world {
@@ -195,7 +206,12 @@ void rec_calls_syscall(struct rec_world *w, struct rec_thread *t,
 		       const struct rec_event_syscall *e);
 void rec_calls_event(struct rec_world *w, struct rec_thread *t, const struct rec_event_call *e,
 		     uint32_t kind);
+/* A thread ends, or the recording: so does the evaluation that it is at. */
+void rec_calls_thread_end(struct rec_world *w, struct rec_thread *t);
 void rec_calls_free(struct rec_world *w);
+
+/* offcpu.c */
+void rec_offcpu_event(struct rec_world *w, const struct rec_event *e);
 
 /* block.c */
 int rec_block_open(struct rec_world *w);
