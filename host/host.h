@@ -5,6 +5,7 @@
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
+#include "host/balloon.h"
 #include "host/datafile.h"
 #include "host/device.h"
 #include "host/evict.h"

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "host/memcg.h"
 #include "host/mount.h"
@@ -60,6 +61,17 @@ bool host_cg_list_has(const char *dir, const char *name, const char *word);
 
 /* Fill the fields of *st that memory.stat's text tells; others stay as they are. */
 void host_memcg_stat_parse(const char *text, enum host_memcg_version v, struct host_memcg_stat *st);
+
+/*
+ * fork(2) as the bare system call: the C library's runs handlers that take locks (malloc's, stdio's) which
+ * another thread may hold. @flags 0 is a child whose end sends no signal and which a plain wait() never
+ * returns (__WALL does), so that the process that we live in is not told of a child that it did not make.
+ * The caller blocks signals around it; the child uses async-signal-safe calls only.
+ */
+pid_t host_bare_fork(unsigned long flags);
+
+/* In such a child: close all descriptors but 0. */
+void host_child_close_all(void);
 
 /* Undo octal escapes (\040) of mountinfo in place. */
 void host_unescape(char *s);

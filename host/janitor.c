@@ -12,17 +12,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host/host_int.h"
 #include "host/janitor.h"
-
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 
 #define TEXT_MAX 3072
 
@@ -120,49 +115,6 @@ static void child_undo(const struct message *m)
 	}
 }
 
-/* Close all but 0: without close_range(2) (5.9) by asking /proc, for the limit may be a billion. */
-static void child_close_all(void)
-{
-	char buf[4096];
-	struct dirent64_head {
-		uint64_t ino;
-		int64_t off;
-		uint16_t len;
-		uint8_t type;
-		char name[];
-	};
-	bool again = true;
-	int dir;
-
-	if (!syscall(SYS_close_range, 1U, ~0U, 0U))
-		return;
-	dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
-	while (dir >= 0 && again) {
-		long n;
-
-		again = false;
-		(void)lseek(dir, 0, SEEK_SET);
-		while ((n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
-			for (long at = 0; at < n;) {
-				const struct dirent64_head *d = (const void *)(buf + at);
-				int fd = 0;
-
-				for (const char *s = d->name; *s >= '0' && *s <= '9'; s++)
-					fd = fd * 10 + (*s - '0');
-				if (fd > 0 && fd != dir && !close(fd))
-					again = true;
-				at += d->len;
-			}
-		}
-	}
-	if (dir > 0) {
-		close(dir);
-		return;
-	}
-	for (int fd = 1; fd < 65536; fd++)
-		close(fd);
-}
-
 static void child_main(struct child *c, int fd)
 {
 	static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGUSR1,
@@ -178,7 +130,7 @@ static void child_main(struct child *c, int fd)
 	/* our session, so that killing the parent's process group or closing its terminal misses us */
 	(void)setsid();
 	(void)dup2(fd, 0);
-	child_close_all();
+	host_child_close_all();
 	/* do not keep a file system busy that somebody wants to unmount */
 	(void)!chdir("/");
 
@@ -197,20 +149,6 @@ static void child_main(struct child *c, int fd)
 	while (c->used > 0)
 		child_undo(&c->slot[c->order[--c->used]]);
 	_exit(0);
-}
-
-/*
- * fork(2) as the bare system call: the C library's runs handlers that take locks (malloc's, stdio's) which
- * another thread may hold. @flags 0 is a child whose end sends no signal and which a plain wait() never
- * returns, so that the process that we live in is not told of a child that it did not make.
- */
-static pid_t bare_fork(unsigned long flags)
-{
-#if defined(__s390__) || defined(__CRIS__)
-	return (pid_t)syscall(SYS_clone, NULL, flags, NULL, NULL, NULL);
-#else
-	return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
-#endif
 }
 
 int host_janitor_start(struct host_janitor **out, struct host_err *err)
@@ -236,9 +174,9 @@ int host_janitor_start(struct host_janitor **out, struct host_err *err)
 	/* the host program's handlers must not run in the child: block all until it ignores them */
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	middle = bare_fork(0);
+	middle = host_bare_fork(0);
 	if (middle == 0) {
-		pid_t pid = bare_fork(SIGCHLD);
+		pid_t pid = host_bare_fork(SIGCHLD);
 
 		if (pid == 0) {
 			/* its own write end would keep the pipe from ever ending */
