@@ -29,7 +29,7 @@
 #include <sys/types.h>
 
 #define FLT_VERSION_MAJOR 1 /* readers refuse a higher one */
-#define FLT_VERSION_MINOR 0 /* additions that older readers may skip */
+#define FLT_VERSION_MINOR 1 /* additions that older readers may skip */
 
 #define FLT_FIELDS      9 /* payload fields a record can carry */
 #define FLT_ALL_STREAMS UINT32_MAX
@@ -59,6 +59,7 @@ enum flt_kind {
 	FLT_SCHED = 10,    /* one bucket of a scheduling histogram */
 	FLT_SAMPLE = 11,   /* one metric's value */
 	FLT_ZAP = 12,      /* page-table entries dropped (reference capture) */
+	FLT_OFFCPU = 13,   /* a thread was off its CPU, outside of faults (1.1) */
 	FLT_P_WINDOW = 32, /* touch a run of pages of a file */
 	FLT_P_BARRIER = 33,
 	FLT_P_MARK = 34,
@@ -68,6 +69,7 @@ enum flt_kind {
 	FLT_P_EDGE = 38,
 	FLT_P_IDLE = 39,       /* recorded sleep: neither compute nor a wait for memory */
 	FLT_P_ANON = 40,       /* touch a run of pages of an anonymous region */
+	FLT_P_POOL = 41,       /* from here on this lane takes chunks from a counter (1.1) */
 	FLT_S_EVALUATION = 48, /* what one lane does in one evaluation */
 	FLT_KIND_END = 64,
 };
@@ -206,8 +208,20 @@ enum { FLT_SCHED_HISTOGRAM, FLT_SCHED_BUCKET, FLT_SCHED_COUNT };
 /* FLT_SAMPLE: metric is the id of a metric definition */
 enum { FLT_SAMPLE_METRIC, FLT_SAMPLE_VALUE };
 
-/* FLT_ZAP */
+/*
+ * FLT_ZAP: the entries of one mapping were dropped. The stream is the thread in
+ * which it happened (or the process' main thread); start .. start + dur is from
+ * when that thread was stopped to when it went on. Other threads run on.
+ */
 enum { FLT_ZAP_REGION, FLT_ZAP_OFFSET, FLT_ZAP_LENGTH };
+
+/*
+ * FLT_OFFCPU: start .. start + dur the thread was not on a CPU, because it slept
+ * or because others were preferred. Only intervals of 20 us and more, and none
+ * inside of faults: a fault's wait is in the fault. May lie in a barrier's wait.
+ */
+enum { FLT_OFFCPU_FLAGS };
+#define FLT_OF_PREEMPTED (1u << 0) /* it could have run */
 
 /*
  * Program records: the gap between the end of the lane's previous record and
@@ -218,10 +232,25 @@ enum { FLT_P_WINDOW_FILE, FLT_P_WINDOW_OFFSET, FLT_P_WINDOW_LENGTH, FLT_P_WINDOW
 #define FLT_PW_MAJOR   (1u << 0) /* some fault of it was major */
 #define FLT_PW_BLOCKED (1u << 1)
 #define FLT_PW_WRITE   (1u << 2)
+#define FLT_PW_DYNAMIC (1u << 3) /* of a chunk that was taken from a shared counter */
+#define FLT_PW_CHUNK   (1u << 4) /* the first window of a chunk */
 enum { FLT_P_HINT_OP, FLT_P_HINT_ADVICE, FLT_P_HINT_FILE, FLT_P_HINT_OFFSET, FLT_P_HINT_LENGTH };
 enum { FLT_P_READ_FILE, FLT_P_READ_OFFSET, FLT_P_READ_LENGTH };
 enum { FLT_P_FOOTPRINT_BYTES };
 enum { FLT_P_ANON_REGION, FLT_P_ANON_OFFSET, FLT_P_ANON_LENGTH };
+
+/*
+ * FLT_P_POOL: from here to this lane's next barrier or mark, windows with
+ * FLT_PW_DYNAMIC belong to chunks that the recorded threads took from a counter
+ * they shared, so that a replayer may give each chunk to whoever is free. GROUP
+ * and GENERATION are those of the barrier that ends the segment; every lane that
+ * meets there has the record, also one that took no chunk. PARTICIPANTS is their
+ * number, never 0. In a lane, what it does by itself comes before the pool
+ * record; between that and the barrier there are windows with FLT_PW_DYNAMIC only.
+ * A chunk is a window with FLT_PW_CHUNK and what follows up to the next one.
+ * Played in the order of the lanes, it is the recorded run.
+ */
+enum { FLT_P_POOL_GROUP, FLT_P_POOL_GENERATION, FLT_P_POOL_PARTICIPANTS };
 
 /* FLT_S_EVALUATION: stream = lane; start, dur = the evaluation's recorded span */
 enum {
@@ -399,6 +428,13 @@ int flt_repair(const char *in, const char *out, struct flt_verify_report *rep);
 
 /* ---- recording -> program --------------------------------------------- */
 
+/* Where the program's barriers come from. */
+enum flt_barriers {
+	FLT_BARRIERS_AUTO,     /* recorded if there are any, else inferred */
+	FLT_BARRIERS_RECORDED, /* recorded, or none */
+	FLT_BARRIERS_INFERRED, /* inferred, though some may have been recorded */
+};
+
 struct flt_prepare_options {
 	uint64_t fault_around; /* bytes; 0 = header's, else 64 KiB */
 	bool program_only;     /* flt_prepare_copy(): leave the recording out */
@@ -407,6 +443,10 @@ struct flt_prepare_options {
 	/* Records; may be NULL. False stops the conversion, which returns -ECANCELED. */
 	bool (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
+	/* Times of untraced warm runs (the trailer's "calibration", see FORMAT.md), to
+	 * which the program's own compute is fitted. Borrowed; NULL = as IN's trailer says. */
+	const json_t *calibration;
+	int barriers; /* enum flt_barriers */
 };
 
 struct flt_prepare_stats {
@@ -417,11 +457,23 @@ struct flt_prepare_stats {
 	uint64_t program_bytes;
 	bool marks_inferred; /* by sweep detection */
 	char note[256];      /* what a reader should know, may be empty */
+	uint64_t pools;      /* segments whose chunks were taken from a counter */
+	uint64_t dynamic_windows;
+	uint64_t inferred_barriers; /* meeting points that were not recorded */
+	const char *barriers_from;  /* "recorded", "tensors", "ranges", "none"; static */
+	/* The fitted compute model, FORMAT.md "compute_model". A new reference, the
+	 * caller's; NULL after an error. */
+	json_t *model;
 };
 
 /* {"lanes", "evaluations", "windows", ...}: what belongs into the trailer as
  * "program"; flt_prepare() also writes it as the definition "program". New. */
 json_t *flt_prepare_json(const struct flt_prepare_stats *st);
+/* The tensors of a GGUF file (version 2 or 3): an array of [name, offset in the
+ * file, bytes], in the order of their offsets; what a "file" definition has as
+ * "tensors". A new reference; NULL if FD is no GGUF file, or a damaged one. Reads
+ * with pread(): the file position stays. */
+json_t *flt_gguf_tensors(int fd);
 /* Derives the program of IN (open reader) and adds it to OUT. Streams: memory
  * does not grow with the recording. -ENODATA: no faults on a file. After an error
  * (but one in writing) OUT has nothing of the program and can be finished without. */

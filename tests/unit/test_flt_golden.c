@@ -10,13 +10,19 @@
 #define STREAMS 3
 #define EACH    5
 
+/* The minor version that brought a kind. */
+static unsigned int since(uint32_t kind)
+{
+	return kind == FLT_OFFCPU || kind == FLT_P_POOL ? 1 : 0;
+}
+
 /* Record number N of the file: every kind in turn. Times are multiples of 1 us, durations of 4 us, below the ladder's
  * first inexact rung, so that they are exact in any version. */
-static bool golden_record(uint32_t kind, uint32_t n, struct flt_record *r)
+static bool golden_record(uint32_t kind, uint32_t n, unsigned int minor, struct flt_record *r)
 {
 	const struct flt_kind_info *info = flt_kind_info(kind);
 
-	if (!info)
+	if (!info || minor < since(kind))
 		return false;
 	memset(r, 0, sizeof(*r));
 	r->kind = kind;
@@ -56,7 +62,8 @@ static void write_golden(const char *path)
 	for (int i = 0; i < STREAMS; i++)
 		flt_writer_define(w, "stream", json_pack("{siss}", "id", i, "type", "thread"));
 	for (uint32_t kind = 1; kind < FLT_KIND_END; kind++) {
-		for (uint32_t n = 0; n < EACH && golden_record(kind, n, &r); n++) {
+		for (uint32_t n = 0; n < EACH && golden_record(kind, n, FLT_VERSION_MINOR, &r);
+		     n++) {
 			r.start = next_start(clock[layer_of(kind)], &r);
 			if (layer_of(kind) == FLT_PROGRAM)
 				flt_writer_evaluation(w, n);
@@ -68,7 +75,7 @@ static void write_golden(const char *path)
 	json_decref(tail);
 }
 
-static void check_layer(struct flt_reader *r, enum flt_layer layer)
+static void check_layer(struct flt_reader *r, enum flt_layer layer, unsigned int minor)
 {
 	uint64_t clock[STREAMS] = {0}, seq[STREAMS] = {0};
 	struct flt_cursor *c[STREAMS];
@@ -79,7 +86,7 @@ static void check_layer(struct flt_reader *r, enum flt_layer layer)
 	for (uint32_t kind = 1; kind < FLT_KIND_END; kind++) {
 		if (layer_of(kind) != layer)
 			continue;
-		for (uint32_t n = 0; n < EACH && golden_record(kind, n, &want); n++) {
+		for (uint32_t n = 0; n < EACH && golden_record(kind, n, minor, &want); n++) {
 			want.start = next_start(clock, &want);
 			assert_int_equal(flt_cursor_next(c[want.stream], &got, 1), 1);
 			assert_int_equal(got.kind, kind);
@@ -97,7 +104,7 @@ static void check_layer(struct flt_reader *r, enum flt_layer layer)
 	}
 }
 
-static void check_file(const char *path)
+static void check_file(const char *path, unsigned int minor)
 {
 	struct flt_verify_report rep;
 	struct flt_reader *r;
@@ -108,18 +115,27 @@ static void check_file(const char *path)
 	assert_true(flt_finished(r));
 	assert_string_equal(json_string_value(json_object_get(flt_header(r), "generator")),
 			    "golden");
+	assert_int_equal(
+		json_integer_value(json_array_get(json_object_get(flt_header(r), "version"), 1)),
+		minor);
 	assert_int_equal(json_integer_value(json_object_get(flt_header(r), "epoch_ns")), 12345);
 	assert_true(json_is_true(json_object_get(flt_trailer(r), "complete")));
 	assert_int_equal(json_array_size(flt_definitions(r, "stream")), STREAMS);
 	for (enum flt_layer l = FLT_RECORDING; l <= FLT_SUMMARY; l++)
-		check_layer(r, l);
+		check_layer(r, l, minor);
 	flt_close(r);
 }
 
 static void version_1_0_is_read(void **state)
 {
 	(void)state;
-	check_file("tests/data/golden/v1.0.flt");
+	check_file("tests/data/golden/v1.0.flt", 0);
+}
+
+static void version_1_1_is_read(void **state)
+{
+	(void)state;
+	check_file("tests/data/golden/v1.1.flt", 1);
 }
 
 static void what_is_written_today_is_read_the_same(void **state)
@@ -127,13 +143,14 @@ static void what_is_written_today_is_read_the_same(void **state)
 	struct fixture *f = *state;
 
 	write_golden(f->path);
-	check_file(f->path);
+	check_file(f->path, FLT_VERSION_MINOR);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(version_1_0_is_read),
+		cmocka_unit_test(version_1_1_is_read),
 		FIXTURE_TEST(what_is_written_today_is_read_the_same),
 	};
 
