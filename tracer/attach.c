@@ -191,6 +191,7 @@ static void choose_programs(struct rec_attach *a)
 	bpf_program__set_autoload(a->bpf->progs.barrier_exit, can->probes);
 	bpf_program__set_autoload(a->bpf->progs.call_enter, can->probes);
 	bpf_program__set_autoload(a->bpf->progs.call_exit, can->probes);
+	ro->stop_signal = can->stops;
 	for (size_t i = 0; i < sizeof(syscalls) / sizeof(syscalls[0]); i++)
 		if (syscalls[i].nr >= 0 && syscalls[i].nr < REC_SYSCALLS)
 			ro->syscall_op[syscalls[i].nr] = (__u8)syscalls[i].op;
@@ -287,6 +288,7 @@ int rec_attach_open(struct rec_attach **out, const struct rec_attach_options *op
 		.sched = opt->sched,
 		.reclaim = opt->reclaim,
 		.reclaim_group = opt->reclaim,
+		.stops = (uint32_t)opt->stop_signal,
 	};
 	struct rec_attach *a;
 	int ret = rec_privileges_check(err);
@@ -312,6 +314,11 @@ int rec_attach_open(struct rec_attach **out, const struct rec_attach_options *op
 	if (a->cpus > REC_MAX_CPUS)
 		a->cpus = REC_MAX_CPUS;
 	ret = load(a, &want);
+	if (ret && want.stops) {
+		/* before 5.6, or where a policy refuses programs that send signals */
+		want.stops = 0;
+		ret = load(a, &want);
+	}
 	if (ret && ret != -EPERM) {
 		/* An optional program may need what this kernel's BPF lacks: do without all of them. */
 		want.cache = want.probes = want.bio = want.sched = false;
@@ -341,6 +348,15 @@ void rec_attach_stop(struct rec_attach *a)
 	for (size_t i = 0; i < a->nfaults; i++)
 		for (int k = 0; k < 3; k++)
 			ioctl(a->faults[i].fd[k], PERF_EVENT_IOC_DISABLE, 0);
+}
+
+void rec_attach_detach(struct rec_attach *a)
+{
+	for (size_t i = 0; i < a->ntracepoints; i++)
+		close(a->tracepoint[i]);
+	for (size_t i = 0; i < a->nprobes; i++)
+		bpf_link__destroy(a->probe[i]);
+	a->ntracepoints = a->nprobes = 0;
 }
 
 /* Holds what we hold until the pipe closes, which is when we are gone. */

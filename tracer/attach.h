@@ -23,6 +23,7 @@ struct rec_attach_options {
 	bool probes;  /* barriers and marks */
 	bool sched;   /* threads off their CPU */
 	bool reclaim;
+	int stop_signal; /* threads are stopped by it (zap.h); 0: never */
 	unsigned int
 		ring_bytes; /* per CPU, a power of two; 0: 16 MiB, less on machines with many CPUs */
 	int verbose;
@@ -34,6 +35,7 @@ struct rec_capabilities {
 	bool regions; /* system calls: mappings, reads, hints */
 	bool block, bio, cache, probes, sched;
 	bool reclaim, reclaim_group; /* batches and direct reclaim; that of cgroups */
+	uint32_t stops;              /* the signal that stops threads; 0: it cannot be sent */
 };
 
 /*
@@ -65,8 +67,25 @@ int rec_attach_faults(struct rec_attach *a, pid_t tid, bool on_exec, struct host
 /* Barrier: a wait; else a mark. PATH is the file, OFFSET the function in it. 0 or -errno. */
 int rec_attach_probe(struct rec_attach *a, bool barrier, const char *path, uint64_t offset,
 		     uint64_t cookie);
+/* A mark of this preference (from 1 to 255, the best) is probed: see hooks_stop.h. */
+void rec_attach_mark_quality(struct rec_attach *a, unsigned int quality);
+/* What threads are stopped for from now on: bits 1 << enum rec_stop_why. */
+void rec_attach_arm(struct rec_attach *a, uint32_t what);
+/*
+ * Whether thread TID was asked to stop, and why; asks once. False: it was not us. May be called by another
+ * thread than everything else here.
+ */
+bool rec_attach_take_stop(struct rec_attach *a, pid_t tid, struct rec_stop *stop);
+/* Whether any mark is probed. */
+bool rec_attach_has_marks(const struct rec_attach *a);
+
 /* Stops all that comes from the recorded threads; what is in the rings stays. */
 void rec_attach_stop(struct rec_attach *a);
+/*
+ * After rec_attach_stop(): takes the probes and tracepoints off, which a process feels even when nobody
+ * listens. Takes the kernel seconds; counters can still be read.
+ */
+void rec_attach_detach(struct rec_attach *a);
 /* Watch the page cache of this file from now on. */
 void rec_attach_watch(struct rec_attach *a, uint32_t dev, uint64_t ino);
 

@@ -120,3 +120,33 @@ bool rec_attach_program(const struct rec_attach *a, unsigned int i, struct rec_p
 	}
 	return false;
 }
+
+void rec_attach_mark_quality(struct rec_attach *a, unsigned int quality)
+{
+	uint32_t *best = &a->bpf->bss->probed_quality;
+
+	if (quality > *best)
+		__atomic_store_n(best, quality, __ATOMIC_RELEASE);
+}
+
+bool rec_attach_has_marks(const struct rec_attach *a)
+{
+	return __atomic_load_n(&a->bpf->bss->probed_quality, __ATOMIC_ACQUIRE);
+}
+
+void rec_attach_arm(struct rec_attach *a, uint32_t what)
+{
+	__atomic_store_n(&a->bpf->bss->armed, what, __ATOMIC_RELEASE);
+}
+
+bool rec_attach_take_stop(struct rec_attach *a, pid_t tid, struct rec_stop *stop)
+{
+	struct rec_stop *slot = &a->bpf->bss->stops[(uint32_t)tid & (REC_STOPS - 1)];
+
+	if (__atomic_load_n(&slot->tid, __ATOMIC_ACQUIRE) != (uint32_t)tid)
+		return false;
+	*stop = *slot;
+	/* the thread is stopped: nobody else writes here in its name */
+	__atomic_store_n(&slot->tid, 0, __ATOMIC_RELEASE);
+	return true;
+}

@@ -26,6 +26,7 @@ const volatile struct rec_block_layout bio_queue_at, rq_issue_at;
 const volatile struct rec_cache_layout cache_at;
 const volatile struct rec_reclaim_layout reclaim_at;
 const volatile __u32 page_shift = 12;
+const volatile __u32 stop_signal; /* 0: no thread is ever stopped */
 
 /* The recorder maps these; it never asks for them with bpf(2), which would switch programs off
  * for the moment of the call. */
@@ -34,6 +35,11 @@ struct rec_watched_file watched[REC_FILES];
 struct rec_cache_run cache_runs[REC_MAX_CPUS];
 struct rec_reclaim reclaim[REC_MAX_CPUS];
 int stopped;
+/* For threads that are stopped (hooks_stop.h). */
+struct rec_stop stops[REC_STOPS];
+__u32 armed; /* a bit for each enum rec_stop_why */
+__u32 probed_quality, called_quality;
+__u32 model_mapped;
 
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -59,7 +65,7 @@ struct call {
 	__u64 begin;
 	__u64 arg;
 	__u32 symbol;
-	__u32 pad;
+	__u32 quality;
 };
 
 struct task_state {
@@ -75,6 +81,7 @@ struct task_state {
 	__u32 barrier_symbol;
 	__u32 barrier_generation;
 	__u32 call_depth;
+	__u32 call_quality; /* the best of the outermost call and what it called */
 	struct call call[REC_CALL_DEPTH];
 	/* system call */
 	__u64 sys_start;
@@ -153,6 +160,8 @@ static __always_inline void *reserve_counted(__u64 size)
 	count(event ? REC_C_EMITTED : REC_C_DROPPED);
 	return event;
 }
+
+#include "tracer/hooks_stop.h"
 
 /* ---- faults ---- */
 
@@ -394,6 +403,7 @@ int syscall_exit(struct trace_event_raw_sys_exit *ctx)
 	s = state(0);
 	if (!s || !s->sys_op || s->sys_nr != nr)
 		return 0;
+	stop_at_mapping(s, ctx->ret);
 	count(REC_C_SYSCALL);
 	e = reserve_counted(sizeof(*e));
 	if (!e)

@@ -37,6 +37,7 @@ enum rec_event_kind {
 	REC_EV_EXEC,
 	REC_EV_MAPPING, /* struct rec_event_mapping */
 	REC_EV_COMM,
+	REC_EV_ZAP, /* struct rec_event_zap */
 };
 #define REC_EV_KIND_MASK 0x1fu
 
@@ -156,6 +157,7 @@ enum rec_counter {
 	REC_C_RQ_ISSUE,
 	REC_C_RQ_DONE,
 	REC_C_SYSCALL,
+	REC_C_STOP_REFUSED, /* a thread could not be stopped for us */
 	REC_C_COUNT,
 };
 
@@ -205,5 +207,27 @@ struct rec_watched_file {
 #define REC_COOKIE_UBATCH     (1u << 18) /* llama_context::process_ubatch(ubatch): it has n_tokens */
 #define REC_COOKIE_POINT      (1u << 19) /* f(index, class, tokens): spans nothing, lasts to the next */
 #define REC_COOKIE_GENERATION (1u << 20) /* barrier: the second argument tells the generation */
+/* Mark: how much this function is preferred to others, from 1; 255 is the best. */
+#define REC_COOKIE_QUALITY_SHIFT 24
+#define REC_COOKIE_QUALITY_MASK  0xffu
+
+/* Why a thread was stopped; a bit each of what is switched on. */
+enum rec_stop_why {
+	REC_STOP_ZAP = 1, /* an evaluation begins */
+	REC_STOP_MODEL,   /* it has mapped a large file */
+	REC_STOP_CODE,    /* it has mapped a program or library, after the model */
+};
+
+/* One slot for each thread, by its number: those that are stopped at one time are neighbours. */
+#define REC_STOPS 1024
+
+struct rec_stop {
+	__u64 when; /* CLOCK_MONOTONIC, ns: right before */
+	__u32 tid;  /* 0: free */
+	__u32 why;
+};
+
+#define REC_SMALLEST_MODEL (16u << 20) /* bytes of a mapping */
+#define REC_PROT_EXEC      4u
 
 #endif

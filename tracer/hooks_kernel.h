@@ -88,6 +88,7 @@ struct signal_struct {
 
 struct task_struct {
 	unsigned int flags;
+	unsigned int ptrace;
 	unsigned int __state;
 	int pid;
 	unsigned long nvcsw;
@@ -96,6 +97,9 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct list_head thread_node;
 	struct task_io_accounting ioac;
+	struct {
+		unsigned long sig[1];
+	} blocked;
 } own;
 
 struct trace_event_raw_sys_enter {

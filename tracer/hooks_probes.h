@@ -131,6 +131,7 @@ int call_enter(struct pt_regs *ctx)
 	c = &s->call[depth & (REC_CALL_DEPTH - 1)];
 	c->symbol = cookie & REC_COOKIE_SYMBOL_MASK;
 	c->arg = ~0ull;
+	c->quality = cookie >> REC_COOKIE_QUALITY_SHIFT & REC_COOKIE_QUALITY_MASK;
 	if (cookie & REC_COOKIE_BATCH)
 		c->arg = batch_tokens(ctx);
 	else if (cookie & REC_COOKIE_UBATCH)
@@ -140,7 +141,9 @@ int call_enter(struct pt_regs *ctx)
 	read_usage(&mark.usage);
 	/* last: what all this takes is not the function's */
 	c->begin = bpf_ktime_get_ns();
-	return emit_mark(&mark, REC_EV_CALL_BEGIN, c->begin, 0);
+	emit_mark(&mark, REC_EV_CALL_BEGIN, c->begin, 0);
+	stop_at_call(s, depth, c->quality);
+	return 0;
 }
 
 /* A function that was left by longjmp() or an exception has no exit: those above it go, too. */

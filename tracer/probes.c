@@ -205,7 +205,7 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 	struct rec_world *w = p->world;
 	struct rec_mark_symbol *symbols;
 	struct probe *probes;
-	unsigned int id = w->symbols;
+	unsigned int id = w->symbols, quality = 0;
 	bool known;
 
 	if (c->barrier && c->rank > p->barrier_rank)
@@ -219,6 +219,8 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 		p->probe = probes;
 	if (!symbols || !probes || id > REC_COOKIE_SYMBOL_MASK)
 		return;
+	if (!c->barrier)
+		quality = c->rank < 254 ? 255u - (unsigned int)c->rank : 1u;
 	symbols[id] = (struct rec_mark_symbol){
 		.rank = c->rank, .barrier = c->barrier, .cookie = c->cookie};
 	snprintf(symbols[id].name, sizeof(symbols[id].name), "%s", c->name);
@@ -228,7 +230,11 @@ static void probe_symbol(struct rec_probes *p, const struct candidate *c, const 
 			json_pack("{s:i, s:s, s:s, s:s}", "id", (int)id, "name", c->name, "file",
 				  shown, "role", c->barrier ? "barrier" : "evaluation"));
 	w->symbols = p->probes = id + 1;
-	probes[id].error = rec_attach_probe(p->attach, c->barrier, path, offset, id | c->cookie);
+	probes[id].error =
+		rec_attach_probe(p->attach, c->barrier, path, offset,
+				 id | c->cookie | (uint64_t)quality << REC_COOKIE_QUALITY_SHIFT);
+	if (!probes[id].error && quality)
+		rec_attach_mark_quality(p->attach, quality);
 	if (!probes[id].error && !known && !(c->barrier && c->rank))
 		w->last_probe = host_now_ns();
 	if (!probes[id].error && c->barrier && c->rank < p->barrier_rank)
