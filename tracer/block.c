@@ -55,6 +55,7 @@ struct device {
 	uint32_t stream;
 	bool bio_based; /* takes bios as they come: zram, dm, md */
 	bool defined;
+	uint64_t read, unfinished, unissued; /* bytes; see struct rec_block_reads */
 	char name[64];
 	UT_hash_handle hh;
 };
@@ -234,7 +235,7 @@ static void decode_rwbs(uint64_t rwbs, uint64_t *op, uint64_t *flags)
 }
 
 struct io {
-	const struct device *device;
+	struct device *device;
 	uint64_t sector, bytes;
 	uint64_t rwbs;
 	uint64_t issued, queued, done;
@@ -261,11 +262,16 @@ static void add_record(struct rec_world *w, const struct io *io)
 	r.f[FLT_BLOCK_STREAM] = io->stream == REC_NO_STREAM ? FLT_NONE : io->stream;
 	rec_sink_time(w->sink, &r, io->done, io->done - io->issued);
 	rec_sink_add(w->sink, &r);
-	if (flags & FLT_BF_BIO)
+	if (flags & FLT_BF_BIO) {
+		w->totals.io_bios++;
 		return;
+	}
 	w->totals.io_requests++;
 	if (op)
 		return;
+	io->device->read += io->bytes;
+	if (flags & FLT_BF_UNFINISHED)
+		io->device->unfinished += io->bytes;
 	if (flags & FLT_BF_FOREIGN)
 		w->totals.io_foreign_read_bytes += io->bytes;
 	else
@@ -492,6 +498,7 @@ static void rq_done(struct rec_world *w, struct device *d, const struct rec_even
 
 	if (!rq) { /* issued before the recording began */
 		w->totals.io_unissued++;
+		d->unissued += (uint64_t)e->sectors * 512;
 		return;
 	}
 	device_define(w, d, false, NULL, NULL);
@@ -549,6 +556,18 @@ void rec_block_finish(struct rec_world *w)
 
 	HASH_ITER (hh, w->block->requests, rq, next)
 		rq_lost(w, rq);
+}
+
+void rec_block_reads(struct rec_world *w, uint32_t dev, struct rec_block_reads *sum)
+{
+	struct device *d = device_get(w, dev);
+
+	*sum = (struct rec_block_reads){0};
+	if (!d)
+		return;
+	sum->bytes = d->read;
+	sum->unfinished = d->unfinished;
+	sum->unissued = d->unissued;
 }
 
 void rec_block_free(struct rec_world *w)

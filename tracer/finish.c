@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tracer/calibrate.h"
 #include "tracer/reclaim.h"
 #include "tracer/session.h"
 
@@ -61,12 +62,12 @@ static json_t *io(const struct rec_session *s)
 			      integer(t->io_unfinished));
 
 	for (unsigned int i = 0; o && i < s->disks; i++) {
-		struct host_diskstat now;
+		const struct rec_disk *disk = &s->disk[i];
 		struct host_diskdiff d;
 
-		if (host_diskstat_read(s->disk[i].major, s->disk[i].minor, &now))
+		if (disk->gone)
 			continue;
-		host_diskstat_diff(&s->disk[i].before, &now, &d);
+		host_diskstat_diff(&disk->at[REC_DISK_BEGUN], &disk->at[REC_DISK_LAST], &d);
 		json_object_set_new(o, s->disk[i].name,
 				    json_pack("{s:o, s:o, s:f}", "reads", integer(d.reads),
 					      "read_bytes", integer(d.read_bytes), "await_ms",
@@ -180,6 +181,7 @@ static json_t *make_trailer(struct rec_session *s, json_t *invariants)
 			    s->world.marks.any ? integer(s->world.marks.passes.load_ns)
 					       : json_null());
 	json_object_set_new(t, "reclaim", rec_reclaim_json(s));
+	json_object_set(t, "balloon", s->balloon_was);
 	json_object_set_new(t, "hooks", hooks(s));
 	json_object_set_new(t, "interrupted", json_boolean(s->stopped_early));
 	json_object_set_new(t, "serves_limit",
@@ -232,7 +234,12 @@ static bool derivation_goes_on(void *arg, uint64_t done, uint64_t total)
 static int derive_program(struct rec_session *s, struct flt_prepare_stats *st, json_t *trailer)
 {
 	struct derivation d = {.s = s, .begun = host_now_ns()};
-	const struct flt_prepare_options opt = {.progress = derivation_goes_on, .progress_arg = &d};
+	const json_t *calibration = json_object_get(trailer, "calibration");
+	const struct flt_prepare_options opt = {
+		.progress = derivation_goes_on,
+		.progress_arg = &d,
+		.calibration = json_is_object(calibration) ? calibration : NULL,
+	};
 	struct flt_reader *r;
 	char err[256] = "";
 	int ret;
@@ -302,6 +309,8 @@ static void print_summary(const struct rec_session *s, const struct flt_prepare_
 
 static void say_status(const struct rec_session *s)
 {
+	if (json_is_false(json_object_get(s->balloon_was, "alive")))
+		rec_say("the locked memory went back to the machine before the end: the limit did not hold");
 	if (s->has_memcg_end && s->memcg_end.oom_kill != HOST_UNKNOWN && s->memcg_end.oom_kill)
 		rec_say("the memory limit killed %" PRIu64
 			" of the run's processes: it needs more beside the "
@@ -334,6 +343,8 @@ int rec_session_finish(struct rec_session *s)
 		return s->sink.error;
 	}
 	trailer = make_trailer(s, invariants);
+	/* before the program is derived: its pace is fitted to these times */
+	rec_calibrate(s, trailer);
 	if (!s->opt.no_program) {
 		ret = derive_program(s, &st, trailer);
 		has_program = !ret;
@@ -359,6 +370,7 @@ int rec_session_finish(struct rec_session *s)
 	} else if (s->lossy) {
 		rec_say("%s is lossy: events are missing", s->opt.output);
 	}
+	json_decref(st.model);
 	json_decref(invariants);
 	return ret ? ret : s->lossy ? -EIO : 0;
 }

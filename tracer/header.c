@@ -94,6 +94,9 @@ json_t *rec_session_header(const struct rec_session *s)
 	json_object_set_new(h, "memory_limit",
 			    s->opt.memory_limit ? json_integer((json_int_t)s->opt.memory_limit)
 						: json_null());
+	json_object_set_new(h, "pressure",
+			    s->opt.memory_limit ? json_string(s->opt.global ? "global" : "memcg")
+						: json_null());
 	if (s->opt.label)
 		json_object_set_new(h, "label", text(s->opt.label));
 	if (s->opt.pid)

@@ -252,7 +252,11 @@ int rec_session_run(struct rec_session *s)
 		s->has_memcg_end = !host_memcg_stat(s->memcg, &s->memcg_end);
 	sample(s);
 	wait_for_io(s);
+	rec_session_read_disks(s, REC_DISK_ENDING);
 	rec_attach_stop(s->attach);
+	rec_session_read_disks(s, REC_DISK_LAST);
+	s->balloon_was = host_balloon_json(s->balloon);
+	host_balloon_release(&s->balloon);
 	rec_attach_drain(s->attach, s->merge);
 	rec_attach_take_runs(s->attach, s->merge);
 	rec_session_drain(s, UINT64_MAX);

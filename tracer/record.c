@@ -30,6 +30,8 @@ static void close_session(struct rec_session *s)
 
 	if (s->memcg && host_memcg_remove(s->memcg, &err))
 		rec_say("%s", err.text);
+	host_balloon_release(&s->balloon);
+	json_decref(s->balloon_was);
 	host_sampler_close(s->sampler);
 	rec_probes_close(s->probes);
 	if (s->world_open)

@@ -19,10 +19,20 @@
 #include "tracer/tasklog.h"
 #include "tracer/world.h"
 
+/* Around the moment at which the recording begins, and around its end: others read meanwhile. */
+enum rec_disk_moment {
+	REC_DISK_FIRST,
+	REC_DISK_BEGUN,
+	REC_DISK_ENDING,
+	REC_DISK_LAST,
+	REC_DISK_MOMENTS
+};
+
 struct rec_disk {
 	unsigned int major, minor;
 	char name[64];
-	struct host_diskstat before;
+	bool gone;
+	struct host_diskstat at[REC_DISK_MOMENTS];
 };
 
 struct rec_residency {
@@ -44,6 +54,8 @@ struct rec_session {
 	struct rec_world world;
 	bool world_open;
 	struct host_memcg *memcg;
+	struct host_balloon *balloon; /* --pressure global */
+	json_t *balloon_was;          /* what it was like at the run's end */
 	struct host_memcg_stat memcg_end;
 	bool has_memcg_end;
 	struct host_sampler *sampler;
@@ -68,6 +80,8 @@ void rec_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* setup.c: everything up to the run's start */
 int rec_session_setup(struct rec_session *s);
+/* The disks' own counters, to be compared with what was seen. */
+void rec_session_read_disks(struct rec_session *s, enum rec_disk_moment moment);
 /* existing.c: every thread of a process that runs already, and of its children */
 int rec_attach_existing(struct rec_session *s);
 /* loop.c: while it runs */

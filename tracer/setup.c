@@ -236,7 +236,7 @@ static void define_metrics(struct rec_session *s)
 	rec_reclaim_define(s);
 }
 
-static void read_disks(struct rec_session *s, dev_t dev)
+static void find_disks(struct rec_session *s, dev_t dev)
 {
 	struct host_device list[HOST_DEVICES_MAX];
 	int n = dev ? host_devices(dev, list, HOST_DEVICES_MAX) : 0;
@@ -249,8 +249,17 @@ static void read_disks(struct rec_session *s, dev_t dev)
 		d->major = list[i].major;
 		d->minor = list[i].minor;
 		memcpy(d->name, list[i].name, sizeof(d->name));
-		if (!host_diskstat_read(d->major, d->minor, &d->before))
-			s->disks++;
+		s->disks++;
+	}
+}
+
+void rec_session_read_disks(struct rec_session *s, enum rec_disk_moment moment)
+{
+	for (unsigned int i = 0; i < s->disks; i++) {
+		struct rec_disk *d = &s->disk[i];
+
+		if (host_diskstat_read(d->major, d->minor, &d->at[moment]))
+			d->gone = true;
 	}
 }
 
@@ -261,9 +270,25 @@ static int make_memcg(struct rec_session *s)
 	struct host_err err = {""};
 	int ret;
 
-	if (!s->opt.memory_limit)
+	if (!s->opt.memory_limit || s->opt.global)
 		return 0;
 	ret = host_memcg_create("record", s->opt.memory_limit, HOST_MEMCG_MAX, &s->memcg, &err);
+	return ret ? fail(&err, ret) : 0;
+}
+
+/* After the evictions, so that what they free is not counted as taken; before the run takes any. */
+static int inflate_balloon(struct rec_session *s)
+{
+	struct host_err err = {""};
+	char size[32];
+	int ret;
+
+	if (!s->opt.global)
+		return 0;
+	if (!s->opt.quiet)
+		rec_say("locking memory until %s is available",
+			host_size_format(s->opt.memory_limit, size, sizeof(size)));
+	ret = host_balloon_inflate(&s->balloon, s->opt.memory_limit, &err);
 	return ret ? fail(&err, ret) : 0;
 }
 
@@ -415,13 +440,19 @@ int rec_session_setup(struct rec_session *s)
 		ret = make_memcg(s);
 	if (!ret)
 		ret = evict_files(s);
+	if (!ret)
+		ret = inflate_balloon(s);
 	if (!ret && !s->pid)
 		ret = start_command(s);
-	if (!ret)
-		ret = attach_kernel(s);
 	if (ret)
 		return ret;
 	dev = model_device(s);
+	find_disks(s, dev);
+	rec_session_read_disks(s, REC_DISK_FIRST);
+	ret = attach_kernel(s);
+	if (ret)
+		return ret;
+	rec_session_read_disks(s, REC_DISK_BEGUN);
 	host_sampler_open(&s->sampler, s->pid, s->memcg, dev);
 	if (s->opt.verbose)
 		say_hooks(s);
@@ -434,7 +465,6 @@ int rec_session_setup(struct rec_session *s)
 		ret = attach_probes(s);
 	if (ret)
 		return ret;
-	read_disks(s, dev);
 	define_metrics(s);
 	return 0;
 }

@@ -114,6 +114,7 @@ struct rec_totals {
 	uint64_t evaluations, decodes,
 		batch_tokens; /* marks; those of one token; tokens in larger ones */
 	uint64_t io_read_bytes, io_foreign_read_bytes;
+	uint64_t io_bios;
 	uint64_t io_requests;   /* block records, without those of bios */
 	uint64_t io_unfinished; /* of them without a completion */
 	uint64_t io_parts;      /* of them completions of a part */
@@ -217,6 +218,13 @@ void rec_offcpu_event(struct rec_world *w, const struct rec_event *e);
 int rec_block_open(struct rec_world *w);
 void rec_block_event(struct rec_world *w, const struct rec_event_block *e, uint32_t kind);
 void rec_block_finish(struct rec_world *w);
+/* What was seen of a disk's requests, by whomever. */
+struct rec_block_reads {
+	uint64_t bytes;      /* of reads */
+	uint64_t unfinished; /* of them, without a completion */
+	uint64_t unissued;   /* of completions whose issue was not seen: reads or not */
+};
+void rec_block_reads(struct rec_world *w, uint32_t dev, struct rec_block_reads *sum);
 void rec_block_model(struct rec_world *w, const struct rec_file *f);
 void rec_block_free(struct rec_world *w);
 
