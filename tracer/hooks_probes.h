@@ -164,6 +164,8 @@ int call_exit(struct pt_regs *ctx)
 		if ((__u32)i >= s->call_depth || c->symbol != symbol)
 			continue;
 		s->call_depth = i;
+		if (!i)
+			outermost_call_ended(s);
 		mark.c.arg = c->arg;
 		mark.c.symbol = symbol;
 		mark.c.depth = i;
