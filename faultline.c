@@ -37,6 +37,7 @@ static const struct command {
 	{"jobfile", ana_jobfile_main, "write the fio job that replays a trace"},
 	{"doctor", ana_doctor_main, "tell whether this machine can record and replay"},
 	{"result", ana_result_main, "show the results of replays as a table"},
+	{"explain", ana_explain_main, "tell why a replay is slower or faster than the run"},
 	{"help", help_main, "explain a command"},
 };
 

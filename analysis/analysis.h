@@ -15,5 +15,6 @@ int ana_prepare_main(int argc, char **argv);
 int ana_jobfile_main(int argc, char **argv);
 int ana_doctor_main(int argc, char **argv);
 int ana_result_main(int argc, char **argv);
+int ana_explain_main(int argc, char **argv);
 
 #endif

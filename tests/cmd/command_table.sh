@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 requires_faultline
 
-commands="record info dump verify prepare jobfile doctor result"
+commands="record info dump verify prepare jobfile doctor result explain"
 
 assert_status 2 "$FAULTLINE"
 assert_contains "$OUTPUT" "Usage: faultline COMMAND"
@@ -26,7 +26,7 @@ for command in $commands; do
 	assert_contains "$OUTPUT" "faultline $command: unrecognized option"
 	assert_contains "$OUTPUT" "Try \`faultline $command --help'"
 done
-for command in info dump verify prepare jobfile result; do
+for command in info dump verify prepare jobfile result explain; do
 	assert_status 2 "$FAULTLINE" "$command"
 	assert_match "$OUTPUT" "^faultline $command: which "
 done
@@ -56,7 +56,7 @@ assert_status 2 "$FAULTLINE" help bicycle
 assert_status 2 "$FAULTLINE" "$(printf 'x%.0s' {1..5000})"
 
 # Every option that --help names is explained by the manual page.
-for command in info dump verify prepare jobfile doctor result; do
+for command in info dump verify prepare jobfile doctor result explain; do
 	page=analysis/faultline-$command.1.scd
 	assert_file "$page"
 	while read -r option; do
