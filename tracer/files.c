@@ -100,11 +100,12 @@ static bool find_path(uint32_t dev, uint64_t ino, pid_t pid, int fd, const char 
 	return false;
 }
 
+/* PATH_HERE: works from here. */
 static void define(struct rec_world *w, const struct rec_file *f, const struct stat *st,
-		   const char *fs)
+		   const char *fs, const char *path_here)
 {
 	char dev[32];
-	json_t *path = json_string(f->path);
+	json_t *path = json_string(f->path), *tensors = NULL;
 	json_t *def;
 
 	snprintf(dev, sizeof(dev), "%u:%u", f->dev >> 20, f->dev & 0xfffff);
@@ -117,6 +118,10 @@ static void define(struct rec_world *w, const struct rec_file *f, const struct s
 			json_integer(st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec));
 	if (def && fs)
 		json_object_set_new(def, "fs", json_string(fs));
+	if (def && st && f->model && w->wants_tensors)
+		tensors = rec_tensors_of(w->tensors, path_here, st);
+	if (tensors)
+		json_object_set_new(def, "tensors", tensors);
 	rec_sink_define(w->sink, "file", def);
 }
 
@@ -151,7 +156,7 @@ static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t in
 	}
 	w->file[w->next_file++] = f;
 	define(w, f, known ? &st : NULL,
-	       known && find_mount(shown, &st, &mount) ? mount.fstype : NULL);
+	       known && find_mount(shown, &st, &mount) ? mount.fstype : NULL, openable);
 	if (f->model && w->watch)
 		w->watch(w->watch_arg, dev, ino);
 	if (f->model)

@@ -33,6 +33,7 @@ static void close_session(struct rec_session *s)
 	host_balloon_release(&s->balloon);
 	json_decref(s->balloon_was);
 	host_sampler_close(s->sampler);
+	rec_tensors_free(&s->tensors);
 	rec_probes_close(s->probes);
 	if (s->world_open)
 		rec_world_close(&s->world);

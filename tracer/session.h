@@ -62,6 +62,7 @@ struct rec_session {
 	uint32_t sample_stream;
 	struct rec_residency residency[REC_NAMES_MAX];
 	unsigned int residencies;
+	struct rec_tensors *tensors;
 	struct rec_disk disk[HOST_DEVICES_MAX];
 	unsigned int disks;
 	uint64_t begin, end;           /* CLOCK_MONOTONIC: the run's */

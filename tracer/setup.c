@@ -74,6 +74,20 @@ static const char *large_file(const struct rec_session *s, int i, struct stat *s
 	return path && (uint64_t)st->st_size >= SMALLEST_EVICTED ? path : NULL;
 }
 
+static void read_tensors(struct rec_session *s)
+{
+	struct stat st;
+
+	for (unsigned int i = 0; i < s->opt.evicts; i++)
+		rec_tensors_read(&s->tensors, s->opt.evict[i]);
+	for (int i = 1; s->opt.command && i < s->opt.nargs; i++) {
+		const char *path = large_file(s, i, &st);
+
+		if (path)
+			rec_tensors_read(&s->tensors, path);
+	}
+}
+
 static int evict_files(struct rec_session *s)
 {
 	struct stat st;
@@ -220,6 +234,8 @@ static int open_world(struct rec_session *s)
 	}
 	s->world.output_dev = output_dev;
 	s->world.output_ino = output_ino;
+	s->world.tensors = s->tensors;
+	s->world.wants_tensors = !s->opt.light;
 	s->world.watch = watch;
 	s->world.watch_arg = s->attach;
 	name_arguments(s);
@@ -438,6 +454,8 @@ int rec_session_setup(struct rec_session *s)
 	ret = load_programs(s);
 	if (!ret)
 		ret = make_memcg(s);
+	if (!ret && !s->opt.light)
+		read_tensors(s);
 	if (!ret)
 		ret = evict_files(s);
 	if (!ret)

@@ -17,6 +17,7 @@
 #include "tracer/sink.h"
 #include "tracer/space.h"
 #include "tracer/tasklog.h"
+#include "tracer/tensors.h"
 
 #define REC_NO_STREAM UINT32_MAX
 
@@ -143,6 +144,8 @@ struct rec_world {
 	struct rec_marks marks;
 	struct rec_block *block;
 	struct rec_extents *extents;
+	bool wants_tensors;
+	const struct rec_tensors *tensors; /* of files that were named */
 	struct rec_totals totals;
 	/* CLOCK_MONOTONIC, 0: not yet; a probe that comes in after the first touch has missed something */
 	uint64_t first_model_fault, last_probe;
