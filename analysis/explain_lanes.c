@@ -209,7 +209,9 @@ static void close_segment(const struct ana_lanes *l, size_t i, uint64_t end, dou
 		part[ANA_PART_REST] += (double)(first - from);
 		from = first;
 	}
-	part[ANA_PART_COMPUTE] += (double)(end - from) - (double)taken;
+	/* Records that take more than there is show as a remainder that nobody accounts for. */
+	if (end - from > taken)
+		part[ANA_PART_COMPUTE] += (double)(end - from - taken);
 }
 
 /* One more segment of the critical path: from START to ARRIVAL it was this lane's, before that the barrier's. */

@@ -9,6 +9,8 @@
 #include "analysis/table.h"
 #include "analysis/units.h"
 
+#define UNACCOUNTED 0.001 /* of the time: less is rounding */
+
 static const char *other_head(const struct ana_explain *x)
 {
 	return ana_explain_other(x);
@@ -77,7 +79,8 @@ static void print_time(const struct ana_explain *x, enum ana_phase phase)
 		cause_row(t, "read-around: how much was read", bytes / n, unit, real, whole);
 		cause_row(t, "device: waiting per byte", speed / n, unit, real, whole);
 	}
-	if (fabs(sum[0] - p->wall[0]) > 1 || fabs(sum[1] - p->wall[1]) > 1)
+	if (fabs(sum[0] - p->wall[0]) > UNACCOUNTED * p->wall[0] ||
+	    fabs(sum[1] - p->wall[1]) > UNACCOUNTED * p->wall[1])
 		time_row(t, "not accounted for", (p->wall[0] - sum[0]) / n,
 			 (p->wall[1] - sum[1]) / n, unit, real, whole);
 	time_row(t, "all", real, p->wall[1] / n, unit, real, whole);
