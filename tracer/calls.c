@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "tracer/judge.h"
 #include "tracer/world.h"
+#include "tracer/zap.h"
 
 /* Allocators give back small pieces all the time; those say nothing about a model. */
 #define SMALLEST_ANONYMOUS_HINT (1u << 20)
@@ -60,6 +62,9 @@ static void on_range_hint(struct rec_world *w, struct rec_thread *t,
 	uint64_t f[6];
 
 	if (e->ret || !e->arg[1])
+		return;
+	/* ours, in the thread's name: no hint of the run's */
+	if (madvise && e->arg[2] == MADV_DONTNEED && e->arg[3] == REC_ZAP_MAGIC)
 		return;
 	if (madvise && (!region || region->file == FLT_NONE) && e->arg[1] < SMALLEST_ANONYMOUS_HINT)
 		return;
@@ -187,6 +192,8 @@ static void add_evaluation(struct rec_world *w, struct rec_thread *t, const stru
 		 p->class == FLT_MC_PROMPT && p->index == FLT_NONE ? FLT_MF_CLASS_GUESSED : 0,
 		 p->end, p->end - p->begin);
 	rec_passes_add(&w->marks.passes, p);
+	if (w->judge)
+		rec_judge_pass(w->judge, p->class);
 	w->totals.evaluations++;
 	w->totals.decodes += p->class == FLT_MC_DECODE;
 	if (p->class == FLT_MC_PROMPT)

@@ -13,6 +13,7 @@
 
 #include "tracer/calibrate.h"
 #include "tracer/reclaim.h"
+#include "tracer/reference.h"
 #include "tracer/session.h"
 
 static double seconds_of(const struct rusage *u, const struct rusage *before)
@@ -187,9 +188,6 @@ static json_t *make_trailer(struct rec_session *s, json_t *invariants)
 	json_object_set_new(t, "serves_limit",
 			    s->opt.memory_limit ? json_integer((json_int_t)s->opt.memory_limit)
 						: json_null());
-	json_object_set_new(
-		t, "judgement",
-		json_pack("{s:b, s:s}", "predictive", 0, "why", "a pressure recording"));
 	json_object_set_new(t, "tracer",
 			    json_pack("{s:f, s:I}", "cpu_seconds",
 				      seconds_of(&s->own, &s->own_before), "maxrss_kib",
@@ -329,7 +327,7 @@ int rec_session_finish(struct rec_session *s)
 {
 	json_t *invariants = rec_invariants(s), *trailer;
 	struct flt_prepare_stats st = {0};
-	bool has_program = false;
+	bool has_program = false, usable;
 	int ret;
 
 	s->lossy = is_lossy(invariants);
@@ -345,6 +343,7 @@ int rec_session_finish(struct rec_session *s)
 	trailer = make_trailer(s, invariants);
 	/* before the program is derived: its pace is fitted to these times */
 	rec_calibrate(s, trailer);
+	usable = rec_reference_judge(s, trailer);
 	if (!s->opt.no_program) {
 		ret = derive_program(s, &st, trailer);
 		has_program = !ret;
@@ -372,5 +371,5 @@ int rec_session_finish(struct rec_session *s)
 	}
 	json_decref(st.model);
 	json_decref(invariants);
-	return ret ? ret : s->lossy ? -EIO : 0;
+	return ret ? ret : s->lossy || !usable ? -EIO : 0;
 }

@@ -84,9 +84,9 @@ json_t *rec_session_header(const struct rec_session *s)
 	if (!getcwd(cwd, sizeof(cwd)))
 		snprintf(cwd, sizeof(cwd), "?");
 	h = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "created", created, "generator",
-		      "faultline " FLT_VERSION, "mode", "pressure", "backend", "bpf", "command",
-		      command_of(s), "user", text(s->user.name), "cwd", text(cwd), "machine",
-		      machine ? machine : json_object());
+		      "faultline " FLT_VERSION, "mode", s->opt.reference ? "reference" : "pressure",
+		      "backend", "bpf", "command", command_of(s), "user", text(s->user.name), "cwd",
+		      text(cwd), "machine", machine ? machine : json_object());
 	if (!h)
 		return NULL;
 	json_object_set_new(h, "fault_around_bytes", fault_around());
@@ -97,6 +97,14 @@ json_t *rec_session_header(const struct rec_session *s)
 	json_object_set_new(h, "pressure",
 			    s->opt.memory_limit ? json_string(s->opt.global ? "global" : "memcg")
 						: json_null());
+	if (s->opt.reference) {
+		json_object_set_new(
+			h, "zap",
+			s->opt.zap_every_ns
+				? json_pack("{s:f}", "every_ms", (double)s->opt.zap_every_ns / 1e6)
+				: json_pack("{s:s}", "at", "evaluation"));
+		json_object_set_new(h, "warmed", json_boolean(s->warmed));
+	}
 	if (s->opt.label)
 		json_object_set_new(h, "label", text(s->opt.label));
 	if (s->opt.pid)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tracer/reclaim.h"
+#include "tracer/reference.h"
 #include "tracer/session.h"
 
 #define DRAIN_NS        20000000ull
@@ -47,6 +48,8 @@ void rec_session_drain(struct rec_session *s, uint64_t until)
 {
 	rec_tasklog_drain(s->log, s->merge, on_mapping, s);
 	rec_attach_drain(s->attach, s->merge);
+	if (s->zap)
+		rec_zap_drain(s->zap, s->merge, 3 * rec_attach_cpus(s->attach));
 	rec_merge_run(s->merge, until, rec_world_event, &s->world);
 }
 
@@ -97,14 +100,20 @@ static void on_signal(struct loop *l, const struct signalfd_siginfo *info)
 		kill(s->pid, (int)info->ssi_signo);
 }
 
+/* The cgroup's janitor and the like are not ours to wait for. */
+static bool has_ended(const struct rec_session *s, int *status, struct rusage *usage)
+{
+	return s->launched && wait4(s->pid, status, WNOHANG, usage) == s->pid;
+}
+
 static void on_child(struct loop *l)
 {
 	struct rec_session *s = l->s;
 	struct rusage usage = {0};
 	int status = 0;
 
-	/* The cgroup's janitor and the like are not ours to wait for. */
-	if (!s->launched || wait4(s->pid, &status, WNOHANG, &usage) != s->pid)
+	if (rec_reference_waits(s) ? !rec_reference_news(s, &status, &usage)
+				   : !has_ended(s, &status, &usage))
 		return;
 	s->status = status;
 	s->usage = usage;
@@ -175,14 +184,17 @@ static void wait_a_moment(struct loop *l, struct pollfd *fds, unsigned int nlogs
 	ts = (struct timespec){.tv_sec = 0, .tv_nsec = (long)wait};
 	fds[0] = (struct pollfd){.fd = l->signals, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = l->target, .events = POLLIN};
-	if (ppoll(fds, listen ? 2 + nlogs : 2, &ts, NULL) <= 0)
+	fds[2] = (struct pollfd){.fd = rec_reference_fd(l->s), .events = POLLIN};
+	if (ppoll(fds, listen ? 3 + nlogs : 3, &ts, NULL) <= 0)
 		return;
 	if (fds[0].revents)
 		read_signals(l);
 	if (fds[1].revents)
 		l->ended = true;
+	if (fds[2].revents)
+		on_child(l);
 	for (unsigned int i = 0; listen && i < nlogs; i++) {
-		if (!fds[2 + i].revents)
+		if (!fds[3 + i].revents)
 			continue;
 		/* A new mapping: it may have what is to be probed, and may be about to call it. */
 		rec_tasklog_drain(l->s->log, l->s->merge, on_mapping, l->s);
@@ -203,7 +215,8 @@ static void wait_for_io(struct rec_session *s)
 		host_sleep_ns(DRAIN_NS);
 }
 
-static int open_signals(sigset_t *before)
+/* SIGCHLD is the tracing thread's where there is one: it must not be taken from it. */
+static int open_signals(sigset_t *before, bool children)
 {
 	sigset_t set;
 
@@ -211,7 +224,8 @@ static int open_signals(sigset_t *before)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
+	if (children)
+		sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, before);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -219,16 +233,16 @@ static int open_signals(sigset_t *before)
 int rec_session_run(struct rec_session *s)
 {
 	struct loop l = {.s = s, .target = -1};
-	struct pollfd fds[2 + POLL_MAX];
+	struct pollfd fds[3 + POLL_MAX];
 	struct host_err err = {""};
 	unsigned int nlogs;
 	sigset_t before;
 	int ret = 0;
 
-	l.signals = open_signals(&before);
+	l.signals = open_signals(&before, !s->zap);
 	if (!s->launched)
 		l.target = (int)syscall(SYS_pidfd_open, s->pid, 0);
-	nlogs = rec_tasklog_poll(s->log, fds + 2, POLL_MAX);
+	nlogs = rec_tasklog_poll(s->log, fds + 3, POLL_MAX);
 	/* with -p the log is the whole machine's: too much to be woken up for */
 	if (!s->launched)
 		nlogs = 0;
@@ -253,6 +267,7 @@ int rec_session_run(struct rec_session *s)
 	sample(s);
 	wait_for_io(s);
 	rec_session_read_disks(s, REC_DISK_ENDING);
+	rec_reference_end(s);
 	rec_attach_stop(s->attach);
 	rec_session_read_disks(s, REC_DISK_LAST);
 	s->balloon_was = host_balloon_json(s->balloon);

@@ -28,6 +28,7 @@ enum {
 	KEY_NO_SCHED,
 	KEY_PRESSURE,
 	KEY_CALIBRATE,
+	KEY_ZAP_EVERY,
 };
 
 static const struct argp_option options[] = {
@@ -44,7 +45,13 @@ static const struct argp_option options[] = {
 	 "whole machine",
 	 2},
 	{"evict", KEY_EVICT, "FILE", 0, "put this file out of the page cache first, too", 2},
-	{"mode", KEY_MODE, "MODE", 0, "pressure (default): the run as it is", 2},
+	{"mode", KEY_MODE, "MODE", 0,
+	 "pressure (default): the run as it is; reference: page-table entries of the model are dropped at "
+	 "every evaluation, so that all of what is used shows: what replays predict from",
+	 2},
+	{"zap-every", KEY_ZAP_EVERY, "MS", 0,
+	 "with --mode reference: drop them every so many milliseconds instead of at evaluations",
+	 2},
 	{"light", KEY_LIGHT, NULL, 0,
 	 "no faults, barriers or block I/O, only when each evaluation was: times a run that nothing "
 	 "slows down",
@@ -80,6 +87,8 @@ static const char doc[] =
 	"      record a run from its start to its end; it runs as you, not as root\n"
 	"  sudo faultline record --memory-limit 2560M -- llama-cli -m model.gguf -n 16\n"
 	"      the same with 2560 MiB of memory, as on a smaller machine\n"
+	"  sudo faultline record --mode reference -- llama-bench -m model.gguf -p 0 -n 0 -pg 64,16\n"
+	"      what predictions are made from: every page that each token needs\n"
 	"  sudo faultline record -p $(pidof llama-server) --duration 60\n"
 	"      a minute of a server\n"
 	"  sudo faultline record --mark decode_one@/opt/x/libengine.so -- ./engine\n"
@@ -116,6 +125,12 @@ static void parse_number(struct rec_options *o, int key, const char *arg, struct
 		o->duration = n;
 		return;
 	}
+	if (key == KEY_ZAP_EVERY) {
+		if (n < 1 || n > 60000)
+			argp_error(state, "--zap-every takes 1 to 60000 milliseconds");
+		o->zap_every_ns = (uint64_t)(n * 1e6);
+		return;
+	}
 	o->ring_mib = (unsigned int)n;
 	if (n > 1024 || n < 1 || (o->ring_mib & (o->ring_mib - 1)))
 		argp_error(state, "a ring has 1, 2, 4, ... 1024 MiB");
@@ -133,10 +148,11 @@ static void parse_calibrate(struct rec_options *o, const char *arg, struct argp_
 
 static void parse_mode(const char *arg, struct argp_state *state)
 {
-	if (!strcmp(arg, "reference"))
-		argp_error(state, "this version cannot record --mode reference, only pressure");
-	if (strcmp(arg, "pressure"))
-		argp_error(state, "there is no mode '%s'; it is pressure", arg);
+	struct rec_options *o = state->input;
+
+	o->reference = !strcmp(arg, "reference");
+	if (!o->reference && strcmp(arg, "pressure"))
+		argp_error(state, "there is no mode '%s'; it is pressure or reference", arg);
 }
 
 static void only_marks(struct rec_options *o)
@@ -182,6 +198,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		add_name(state, o->mark, &o->marks, arg);
 		break;
 	case KEY_DURATION:
+	case KEY_ZAP_EVERY:
 	case KEY_RING:
 		parse_number(o, key, arg, state);
 		break;
@@ -252,6 +269,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   "--light is what a calibration run is; it has none itself");
 		if (o->pid && o->calibrate > 0)
 			argp_error(state, "--calibrate runs the command again: not with -p");
+		if (o->zap_every_ns && !o->reference)
+			argp_error(state, "--zap-every is for --mode reference");
+		if (o->light && o->reference)
+			argp_error(state,
+				   "--light records no faults, which --mode reference is about");
+		if (o->calibrate < 0)
+			o->calibrate = o->reference && !o->pid ? 3 : 0;
 		if (o->light)
 			only_marks(o);
 		if (o->pid && o->evicts)

@@ -28,7 +28,9 @@ struct rec_options {
 	double duration; /* seconds; 0: until the run ends */
 	unsigned int ring_mib;
 	bool no_block, no_barriers, no_marks, no_program, no_score;
-	bool light; /* marks, samples and rusage only */
+	bool reference;        /* --mode reference */
+	uint64_t zap_every_ns; /* 0: where evaluations begin */
+	bool light;            /* marks, samples and rusage only */
 	bool no_sched;
 	bool global;   /* --pressure global: memory_limit is what the whole machine has left */
 	int calibrate; /* untraced runs after the capture; -1: as the mode wants it */

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tracer/judge.h"
 #include "tracer/record.h"
+#include "tracer/reference.h"
 #include "tracer/session.h"
 
 void rec_say(const char *format, ...)
@@ -30,6 +32,8 @@ static void close_session(struct rec_session *s)
 
 	if (s->memcg && host_memcg_remove(s->memcg, &err))
 		rec_say("%s", err.text);
+	rec_reference_end(s);
+	rec_judge_close(s->judge);
 	host_balloon_release(&s->balloon);
 	json_decref(s->balloon_was);
 	host_sampler_close(s->sampler);
@@ -45,6 +49,7 @@ static void close_session(struct rec_session *s)
 /* Before the run has started: nothing of it may stay, not even an empty trace. */
 static void undo(struct rec_session *s)
 {
+	rec_reference_end(s);
 	if (s->launched)
 		rec_launch_abandon(&s->launch);
 	if (s->sink.writer) {

@@ -18,6 +18,7 @@
 #include "tracer/probes.h"
 #include "tracer/tasklog.h"
 #include "tracer/world.h"
+#include "tracer/zap.h"
 
 /* Around the moment at which the recording begins, and around its end: others read meanwhile. */
 enum rec_disk_moment {
@@ -38,6 +39,11 @@ struct rec_disk {
 struct rec_residency {
 	char path[PATH_MAX];
 	uint64_t size, before, left;
+};
+
+/* At the run's begin and end: CPU seconds of the whole machine, of a process that is not ours; the load. */
+struct rec_machine {
+	double busy[2], process[2], load[2];
 };
 
 struct rec_session {
@@ -63,6 +69,15 @@ struct rec_session {
 	struct rec_residency residency[REC_NAMES_MAX];
 	unsigned int residencies;
 	struct rec_tensors *tensors;
+	/* --mode reference */
+	struct rec_zap *zap;
+	struct rec_zap_stats zap_stats; /* of zap, when it has ended */
+	struct rec_judge *judge;
+	struct rec_machine machine;
+	struct host_tunables *tunables; /* read-ahead that was changed */
+	struct host_janitor *janitor;   /* who puts it back if we cannot; NULL: the cgroup's */
+	uint64_t fault_around;          /* bytes; 0: not known */
+	bool warmed;                    /* the model was read into memory page by page */
 	struct rec_disk disk[HOST_DEVICES_MAX];
 	unsigned int disks;
 	uint64_t begin, end;           /* CLOCK_MONOTONIC: the run's */

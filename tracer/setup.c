@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "tracer/reclaim.h"
+#include "tracer/reference.h"
 #include "tracer/session.h"
 
 /* A file of the command line that is so large is taken for a part of the model. */
@@ -41,7 +43,9 @@ static int evict_file(struct rec_session *s, const char *path, bool required)
 	}
 	ret = host_evict(fd, NULL, 0, &res, &err);
 	close(fd);
-	if (ret) {
+	if (ret && s->opt.reference && !s->opt.memory_limit) {
+		rec_say("%s: %s; its pages may be in large pieces", path, err.text);
+	} else if (ret) {
 		rec_say("cannot put %s out of memory, so the limit would not hold for it: %s", path,
 			err.text);
 		return ret;
@@ -95,7 +99,7 @@ static int evict_files(struct rec_session *s)
 
 	for (unsigned int i = 0; !ret && i < s->opt.evicts; i++)
 		ret = evict_file(s, s->opt.evict[i], true);
-	if (!s->opt.memory_limit)
+	if (!s->opt.memory_limit && !s->opt.reference)
 		return ret;
 	for (int i = 1; !ret && i < s->opt.nargs && s->residencies < REC_NAMES_MAX; i++) {
 		const char *path = large_file(s, i, &st);
@@ -153,6 +157,8 @@ static int create_trace(struct rec_session *s)
 		rec_say("out of memory");
 		return -ENOMEM;
 	}
+	s->fault_around =
+		(uint64_t)json_integer_value(json_object_get(header, "fault_around_bytes"));
 	/* time 0: all that takes long is done, the run is about to start */
 	s->sink.epoch = host_now_ns();
 	clock_gettime(CLOCK_REALTIME, &wall);
@@ -355,6 +361,8 @@ static int load_programs(struct rec_session *s)
 		.probes = !s->opt.no_barriers || !s->opt.no_marks,
 		.sched = !s->opt.no_sched,
 		.reclaim = !s->opt.light,
+		/* ignored by whoever does not want to know of it */
+		.stop_signal = s->opt.reference ? SIGURG : 0,
 		.ring_bytes = s->opt.ring_mib << 20,
 		.verbose = s->opt.verbose,
 	};
@@ -363,8 +371,8 @@ static int load_programs(struct rec_session *s)
 
 	if (ret)
 		return fail(&err, ret);
-	/* for each CPU our ring, the page cache's runs in it, and perf's ring */
-	ret = rec_merge_open(&s->merge, 3 * rec_attach_cpus(s->attach));
+	/* for each CPU our ring, the page cache's runs in it, and perf's ring; and the tracing thread */
+	ret = rec_merge_open(&s->merge, 3 * rec_attach_cpus(s->attach) + 1);
 	if (ret) {
 		rec_say("out of memory");
 		return ret;
@@ -462,6 +470,8 @@ int rec_session_setup(struct rec_session *s)
 		ret = inflate_balloon(s);
 	if (!ret && !s->pid)
 		ret = start_command(s);
+	if (!ret)
+		ret = rec_reference_begin(s);
 	if (ret)
 		return ret;
 	dev = model_device(s);
@@ -484,5 +494,5 @@ int rec_session_setup(struct rec_session *s)
 	if (ret)
 		return ret;
 	define_metrics(s);
-	return 0;
+	return rec_reference_arm(s, s->fault_around);
 }

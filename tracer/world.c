@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "tracer/judge.h"
 #include "tracer/world.h"
 
 int rec_world_open(struct rec_world *w, struct rec_sink *sink, pid_t pid)
@@ -70,6 +71,9 @@ static void on_fault(struct rec_world *w, const struct rec_event *e)
 	    w->file[region->file]->model)
 		w->first_model_fault = e->end;
 	rec_sink_add(w->sink, &r);
+	if (w->judge && region && region->file != FLT_NONE && w->file[region->file]->model)
+		rec_judge_fault(w->judge, region->file, w->file[region->file]->size,
+				r.f[FLT_FAULT_OFFSET]);
 	w->totals.faults++;
 	w->totals.major += (flags & FLT_FF_MAJOR) != 0;
 	w->totals.blocked += (flags & FLT_FF_BLOCKED) != 0;
@@ -144,6 +148,9 @@ void rec_world_event(void *arg, const struct rec_event *e)
 		break;
 	case REC_EV_OFF_CPU:
 		rec_offcpu_event(w, e);
+	case REC_EV_ZAP:
+		rec_zap_record(w, (const struct rec_event_zap *)e);
+		break;
 		break;
 	case REC_EV_MAPPING:
 		rec_mappings_log(w, (const struct rec_event_mapping *)e);

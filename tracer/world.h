@@ -107,6 +107,8 @@ struct rec_marks {
 
 struct rec_block;
 struct rec_extents;
+struct rec_judge;
+struct rec_event_zap;
 
 /* For the live line and the summary. */
 struct rec_totals {
@@ -122,6 +124,7 @@ struct rec_totals {
 	uint64_t io_requeued;   /* issues that were not the first one of a request */
 	uint64_t io_unissued;   /* completions of what was issued before the recording */
 	uint64_t scans;
+	uint64_t zaps; /* records: mappings whose page-table entries were dropped */
 	uint64_t off_cpu, off_cpu_ns, preempted; /* intervals outside of faults */
 };
 
@@ -144,6 +147,7 @@ struct rec_world {
 	struct rec_marks marks;
 	struct rec_block *block;
 	struct rec_extents *extents;
+	struct rec_judge *judge; /* borrowed; NULL: nobody judges */
 	bool wants_tensors;
 	const struct rec_tensors *tensors; /* of files that were named */
 	struct rec_totals totals;
@@ -216,6 +220,9 @@ void rec_calls_free(struct rec_world *w);
 
 /* offcpu.c */
 void rec_offcpu_event(struct rec_world *w, const struct rec_event *e);
+
+/* zap_world.c */
+void rec_zap_record(struct rec_world *w, const struct rec_event_zap *e);
 
 /* block.c */
 int rec_block_open(struct rec_world *w);

@@ -261,9 +261,9 @@ static int step(struct rec_inject *i, registers *now)
 		if (ptrace(PTRACE_SINGLESTEP, i->tid, NULL, NULL) && errno != ESRCH)
 			return -errno;
 		do
-			ret = waitpid(i->tid, &status, __WALL | __WNOTHREAD);
+			ret = wait4(i->tid, &status, __WALL | __WNOTHREAD, &i->usage);
 		while (ret < 0 && errno == EINTR);
-		if (ret < 0 || !WIFSTOPPED(status)) {
+		if (ret < 0 || !WIFSTOPPED(status) || status >> 16 == PTRACE_EVENT_EXEC) {
 			i->gone = true;
 			i->wait_status = ret < 0 ? 0 : status;
 			return -ESRCH;

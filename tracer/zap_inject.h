@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct rec_inject {
@@ -21,8 +22,9 @@ struct rec_inject {
 	uint64_t blocked;     /* its signal mask */
 	bool masked;
 	/* out */
-	bool gone; /* it ended meanwhile: WAIT_STATUS is from waitpid() and has to be handled */
-	int wait_status;  /* ... or another stop came in between; the thread is in it */
+	bool gone; /* it ended, or became another program; what is below is left to the caller */
+	int wait_status; /* ... as of wait4(); 0: nothing was told */
+	struct rusage usage;
 	bool interrupted; /* by a stop of its whole group, which it is in now */
 	int deferred; /* a signal that came in between: to be delivered when it goes on; 0: none */
 };

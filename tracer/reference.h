@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracer/reference.h: what a session does beside recording in --mode reference (zap.h, warm.h, judge.h), in
+ * the order of a run. Without that mode these do nothing.
+ */
+#ifndef REC_REFERENCE_H
+#define REC_REFERENCE_H
+
+#include "tracer/session.h"
+
+/* The command waits to be started, or the process runs: it is traced, and what it has mapped is read anew. */
+int rec_reference_begin(struct rec_session *s);
+/* All probes are attached: the run may start. FAULT_AROUND: bytes, 0: not known. */
+int rec_reference_arm(struct rec_session *s, uint64_t fault_around);
+/* A descriptor that becomes readable when rec_reference_news() has something to do; -1: never. */
+int rec_reference_fd(const struct rec_session *s);
+/* True: the command is gone; *STATUS and *USAGE are as of wait4(). */
+bool rec_reference_news(struct rec_session *s, int *status, struct rusage *usage);
+/* Whether the command's end is told by rec_reference_news(), and must not be waited for. */
+bool rec_reference_waits(const struct rec_session *s);
+/* The run is over, or has never begun: nothing is traced any longer, and read-ahead is as it was. */
+void rec_reference_end(struct rec_session *s);
+/* Sets the trailer's "judgement", after its "calibration". True: it is fine, or no reference capture. */
+bool rec_reference_judge(struct rec_session *s, json_t *trailer);
+
+#endif

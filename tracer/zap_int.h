@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracer/zap_int.h: what zap.c (the thread and those who talk to it) and zap_trace.c (tracing) share.
+ */
+#ifndef REC_ZAP_INT_H
+#define REC_ZAP_INT_H
+
+#include <pthread.h>
+#include <uthash.h>
+
+#include "tracer/zap.h"
+#include "tracer/zap_maps.h"
+
+struct zap_thread {
+	pid_t tid, pid;
+	bool held;      /* stopped until it is released */
+	bool listening; /* in a stop of its group */
+	bool asked;     /* PTRACE_INTERRUPT is under way: by time, or for rec_zap_now() */
+	UT_hash_handle hh;
+};
+
+struct zap_process {
+	pid_t pid;
+	struct rec_zap_maps maps;
+	uint64_t instruction; /* 0: not looked for; 1: there is none */
+	uint64_t cpu_ticks;   /* at the last zap by time */
+	uint64_t since;       /* when a model was first seen in it, ns; 0: never */
+	UT_hash_handle hh;
+};
+
+enum zap_command { CMD_NONE, CMD_SEIZE, CMD_ZAP, CMD_RELEASE, CMD_ARM, CMD_END };
+
+struct rec_zap {
+	struct rec_attach *attach;
+	struct rec_zap_options opt;
+	pthread_t thread;
+	int wake, news_fd; /* eventfds: to the thread, from it */
+
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	/* under the lock */
+	enum zap_command command;
+	pid_t pid;
+	bool flag;
+	int result;
+	struct host_err err;
+	struct rec_zap_news *news;
+	size_t nnews;
+	struct rec_event_zap *event;
+	size_t events, event_room;
+	struct rec_zap_stats stats;
+
+	/* the thread's own */
+	struct zap_thread *threads;
+	struct zap_process *processes;
+	bool armed, at_marks, ended;
+	uint64_t next_tick;
+	uint64_t last_mark; /* when an evaluation's begin was last seen; 0: never */
+	int now_result;     /* of rec_zap_now(): 1 is under way */
+};
+
+/* zap_trace.c; all in the thread */
+int zap_seize(struct rec_zap *z, pid_t pid, bool children, struct host_err *err);
+/* Asks a thread of a process to stop, to drop its entries. -ENOENT: it has none; -EAGAIN: no thread is fit. */
+int zap_ask(struct rec_zap *z, struct zap_process *p, bool only_running);
+/* Handles all stops that are there. True if there were any. */
+bool zap_handle_stops(struct rec_zap *z);
+void zap_release(struct rec_zap *z, pid_t tid);
+struct zap_process *zap_process_get(struct rec_zap *z, pid_t pid);
+bool zap_has_model(struct zap_process *p, uint64_t now);
+void zap_forget_all(struct rec_zap *z);
+
+/* zap.c */
+void zap_tell(struct rec_zap *z, const struct rec_zap_news *news);
+void zap_add_event(struct rec_zap *z, const struct rec_event_zap *e);
+
+#endif
