@@ -23,7 +23,9 @@ refused 2 "not both" "${x[@]}" -p 1 -- true
 refused 2 "is no process number" "${x[@]}" -p one
 refused 2 "systemd-run" "${x[@]}" -p 1 --memory-limit 1G
 refused 2 "launched" "${x[@]}" -p 1 --evict /etc/passwd
-refused 2 "only pressure" "${x[@]}" --mode reference -- true
+refused 2 "is for --mode reference" "${x[@]}" --zap-every 100 -- true
+refused 2 "1 to 60000" "${x[@]}" --mode reference --zap-every 0.5 -- true
+refused 2 "records no faults" "${x[@]}" --mode reference --light -- true
 refused 2 "no mode" "${x[@]}" --mode fast -- true
 refused 2 "no backend" "${x[@]}" --backend ebpf -- true
 refused 2 "is no size" "${x[@]}" --memory-limit much -- true
