@@ -147,8 +147,8 @@ void rec_world_event(void *arg, const struct rec_event *e)
 		on_cache(w, (const struct rec_event_cache *)e, kind);
 		break;
 	case REC_EV_OFF_CPU:
-		break;
 		rec_offcpu_event(w, e);
+		break;
 	case REC_EV_ZAP:
 		rec_zap_record(w, (const struct rec_event_zap *)e);
 		break;
