@@ -19,6 +19,8 @@
 
 /* A file of the command line that is so large is taken for a part of the model. */
 #define SMALLEST_EVICTED (64ull << 20)
+#define SMALLEST_WARMED \
+	(16ull << 20) /* for a reference capture: as of the mappings that are dropped */
 
 static int fail(const struct host_err *err, int ret)
 {
@@ -75,7 +77,9 @@ static const char *large_file(const struct rec_session *s, int i, struct stat *s
 {
 	const char *path = file_of_argument(s->opt.command[i], st);
 
-	return path && (uint64_t)st->st_size >= SMALLEST_EVICTED ? path : NULL;
+	uint64_t smallest = s->opt.reference ? SMALLEST_WARMED : SMALLEST_EVICTED;
+
+	return path && (uint64_t)st->st_size >= smallest ? path : NULL;
 }
 
 static void read_tensors(struct rec_session *s)
