@@ -20,6 +20,7 @@ static const struct {
 	[ANA_CHECK_REFERENCES] = {"references", "references"},
 	[ANA_CHECK_OFFSETS] = {"offsets", "offsets within files"},
 	[ANA_CHECK_BARRIERS] = {"barriers", "barriers"},
+	[ANA_CHECK_POOLS] = {"pools", "pools of chunks"},
 	[ANA_CHECK_MARKS] = {"marks", "marks"},
 	[ANA_CHECK_SUMMARY] = {"summary", "summary of the program"},
 	[ANA_CHECK_SEEK] = {"seek", "seeking"},
@@ -58,6 +59,7 @@ struct pass {
 	struct stream_state *stream;
 	struct last_barrier *last;
 	struct open_barrier *open;
+	struct ana_pools *pools; /* of a program */
 	uint64_t next_mark[FLT_MC_END + 1];
 	uint64_t page;
 };
@@ -272,7 +274,9 @@ static int check_record(struct pass *p, const struct flt_record *rec)
 		check_id(p, rec, FILES, f[FLT_CACHE_FILE], false);
 		break;
 	case FLT_ZAP:
-		check_id(p, rec, REGIONS, f[FLT_ZAP_REGION], false);
+		if (check_id(p, rec, REGIONS, f[FLT_ZAP_REGION], false))
+			check_in_region(p, rec, f[FLT_ZAP_REGION], f[FLT_ZAP_OFFSET],
+					f[FLT_ZAP_LENGTH]);
 		break;
 	case FLT_BARRIER:
 	case FLT_P_BARRIER:
@@ -300,6 +304,9 @@ static int check_record(struct pass *p, const struct flt_record *rec)
 	default:
 		p->c->unknown += !flt_kind_info(rec->kind);
 	}
+	if (!ret && p->layer == FLT_PROGRAM)
+		ret = ana_pools_add(p->c, p->pools, ana_ids_index(&p->ids[STREAMS], rec->stream),
+				    rec);
 	return ret;
 }
 
@@ -335,7 +342,8 @@ static int check_layer(struct pass *p, struct ana_progress *progress, uint64_t *
 
 	p->stream = calloc(p->ids[STREAMS].count + 1, sizeof(*p->stream));
 	memset(p->next_mark, 0, sizeof(p->next_mark));
-	if (!ret && !p->stream)
+	p->pools = ana_pools_new(p->ids[STREAMS].count);
+	if (!ret && (!p->stream || !p->pools))
 		ret = -ENOMEM;
 	if (!ret)
 		ret = flt_cursor_open(&c, p->r, p->layer, FLT_ALL_STREAMS);
@@ -348,6 +356,8 @@ static int check_layer(struct pass *p, struct ana_progress *progress, uint64_t *
 	if (!ret && n < 0)
 		ret = (int)n;
 	close_barriers(p);
+	ana_pools_end(p->c, p->pools, flt_finished(p->r) && !ret);
+	p->pools = NULL;
 	flt_cursor_close(c);
 	ana_ids_free(&p->ids[STREAMS]);
 	free(p->stream);

@@ -15,10 +15,11 @@ enum ana_check_id {
 	ANA_CHECK_REFERENCES, /* ids of regions, files, streams, devices, ... are defined */
 	ANA_CHECK_OFFSETS,    /* inside their files and regions */
 	ANA_CHECK_BARRIERS,   /* generations count up; in a program everybody arrives */
-	ANA_CHECK_MARKS,      /* count up within their class */
-	ANA_CHECK_SUMMARY,    /* says what the program does */
-	ANA_CHECK_SEEK,       /* by time and by evaluation, gets where it should */
-	ANA_CHECK_COUNTERS,   /* stored invariants hold, losses are marked */
+	ANA_CHECK_POOLS,    /* dynamic windows are in pools, which all of a barrier's lanes have */
+	ANA_CHECK_MARKS,    /* count up within their class */
+	ANA_CHECK_SUMMARY,  /* says what the program does */
+	ANA_CHECK_SEEK,     /* by time and by evaluation, gets where it should */
+	ANA_CHECK_COUNTERS, /* stored invariants hold, losses are marked */
 	ANA_CHECKS,
 };
 
@@ -46,6 +47,13 @@ int ana_checks_run(struct ana_checks *c, struct flt_reader *r);
 /* Notes one thing that was looked at; GOOD is the verdict, the text says what is wrong. */
 void ana_check_note(struct ana_checks *c, enum ana_check_id id, bool good, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* checks_pools.c: pools of chunks, in the order of the program. NULL: out of memory. */
+struct ana_pools;
+struct ana_pools *ana_pools_new(size_t lanes);
+int ana_pools_add(struct ana_checks *c, struct ana_pools *p, size_t lane,
+		  const struct flt_record *rec);
+/* Frees it; what a FINISHED trace leaves open is noted. */
+void ana_pools_end(struct ana_checks *c, struct ana_pools *p, bool finished);
 /* checks_trailer.c: what the trailer claims. */
 void ana_check_trailer(struct ana_checks *c, const struct flt_reader *r);
 /* checks_seek.c: time and evaluations. */

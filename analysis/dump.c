@@ -54,13 +54,21 @@ static const char doc[] =
 static void choose(struct argp_state *state, const char *what, const char *arg,
 		   const char *const *names, int first, int *out)
 {
+	char known[128] = "";
+
 	for (int i = 0; names[i]; i++) {
 		if (!strcmp(names[i], arg)) {
 			*out = first + i;
 			return;
 		}
 	}
-	argp_error(state, "there is no %s '%s'", what, arg);
+	for (int i = 0; names[i]; i++)
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
+			 !i             ? ""
+			 : names[i + 1] ? ", "
+					: " and ",
+			 names[i]);
+	argp_error(state, "there is no %s '%s'; there are %s", what, arg, known);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)

@@ -105,8 +105,11 @@ static const struct ana_name block_flags[] = {
 
 static const struct ana_name cache_ops[] = {{1, "added"}, {2, "dropped"}, {0, NULL}};
 
-static const struct ana_name window_flags[] = {
-	{FLT_PW_MAJOR, "major"}, {FLT_PW_BLOCKED, "blocked"}, {FLT_PW_WRITE, "write"}, {0, NULL}};
+static const struct ana_name window_flags[] = {{FLT_PW_MAJOR, "major"}, {FLT_PW_BLOCKED, "blocked"},
+					       {FLT_PW_WRITE, "write"}, {FLT_PW_DYNAMIC, "dynamic"},
+					       {FLT_PW_CHUNK, "chunk"}, {0, NULL}};
+
+static const struct ana_name offcpu_flags[] = {{FLT_OF_PREEMPTED, "preempted"}, {0, NULL}};
 
 static const struct ana_field fields[FLT_KIND_END][FLT_FIELDS] =
 	{
@@ -160,6 +163,7 @@ static const struct ana_field fields[FLT_KIND_END][FLT_FIELDS] =
 			},
 		[FLT_SAMPLE] = {[FLT_SAMPLE_METRIC] = {ANA_V_METRIC, NULL}},
 		[FLT_ZAP] = {[FLT_ZAP_REGION] = {ANA_V_REGION, NULL}},
+		[FLT_OFFCPU] = {[FLT_OFFCPU_FLAGS] = {ANA_V_FLAGS, offcpu_flags}},
 		[FLT_P_WINDOW] =
 			{
 				[FLT_P_WINDOW_FILE] = {ANA_V_FILE, NULL},

@@ -6,7 +6,7 @@ requires_faultline
 requires_cmd jq
 . tests/data/analysis/explain.sh
 ONE=$LIB_DIR/tests/data/analysis/one.json
-cd "$TMP"
+cd "$TMP" || exit
 make_trace() {
 	"$BUILD/tests/tools/writetrace" "$1" 1000000 || fail "cannot write $1"
 }
