@@ -77,8 +77,7 @@ static void on_fault(struct rec_world *w, const struct rec_event *e)
 	w->totals.faults++;
 	w->totals.major += (flags & FLT_FF_MAJOR) != 0;
 	w->totals.blocked += (flags & FLT_FF_BLOCKED) != 0;
-	/* what the kernel touches while it builds a process has no region yet */
-	w->totals.unresolved += !region && !t->process->in_exec;
+	w->totals.unresolved += !region;
 }
 
 static void on_cache(struct rec_world *w, const struct rec_event_cache *e, uint32_t kind)
