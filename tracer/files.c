@@ -34,26 +34,13 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && !strcasecmp(s + n - m, end);
 }
 
-static bool is_program(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char magic[4] = "";
-	bool ret;
-
-	if (fd < 0)
-		return false;
-	ret = read(fd, magic, sizeof(magic)) == sizeof(magic) && !memcmp(magic, "\177ELF", 4);
-	close(fd);
-	return ret;
-}
-
 static bool looks_like_model(const char *shown, const char *path, const struct stat *st)
 {
 	if (!S_ISREG(st->st_mode))
 		return false;
 	if (ends_with(shown, ".gguf") || ends_with(shown, ".safetensors"))
 		return true;
-	return (uint64_t)st->st_size >= SMALLEST_MODEL && !is_program(path);
+	return (uint64_t)st->st_size >= SMALLEST_MODEL && !rec_file_begins(path, "\177ELF");
 }
 
 /* PATH as this process can open it, if it leads to that inode. */

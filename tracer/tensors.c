@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "traces/fltrace.h"
@@ -13,11 +14,34 @@ struct rec_tensors {
 	json_t *tensors;
 };
 
+/* The run may be at the file, and is to find it as it was. */
+bool rec_file_begins(const char *path, const char *magic)
+{
+	static _Alignas(4096) char head[4096];
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, fd = open(path, flags | O_DIRECT);
+	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
+
+	if (n < 4) {
+		if (fd >= 0)
+			close(fd);
+		fd = open(path, flags);
+		if (fd < 0)
+			return false;
+		posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+		n = pread(fd, head, sizeof(head), 0);
+	}
+	close(fd);
+	return n >= 4 && !memcmp(head, magic, 4);
+}
+
 static json_t *read_file(const char *path, struct stat *st)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	json_t *tensors = NULL;
+	int fd;
 
+	if (!rec_file_begins(path, "GGUF"))
+		return NULL;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return NULL;
 	/* not a page more than what is asked for, should the run be at it */

@@ -9,9 +9,13 @@
 #define REC_TENSORS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 
 struct rec_tensors;
+
+/* Whether a file's first four bytes are these. Read past the page cache where that is possible. */
+bool rec_file_begins(const char *path, const char *magic);
 
 /* Reads those of PATH, and remembers them; *list is NULL at first. No GGUF file: nothing. */
 void rec_tensors_read(struct rec_tensors **list, const char *path);
