@@ -30,6 +30,7 @@ struct settings {
 	uint64_t size, window, windows, limit, footprint, address;
 	uint64_t gap_ns, wait_ns;
 	uint32_t per_barrier, prompt_tokens, generations_from, reads;
+	uint32_t chunk; /* windows of a chunk that any lane may take; 0: there are none */
 	bool plain, hints, recording, no_program, unfinished, list, edges, idle;
 	bool skew; /* --skew: the last lane's barriers of an evaluation's end come after the next mark */
 	bool broken_barrier, escape;
@@ -118,19 +119,64 @@ static void barrier(struct maker *m)
 	m->generation++;
 }
 
-static void window(struct maker *m, uint32_t lane, uint32_t file, uint64_t offset, uint64_t length)
+static void window(struct maker *m, uint32_t lane, uint32_t file, uint64_t offset, uint64_t length,
+		   uint64_t flags)
 {
-	struct flt_record *r = push(m, lane, FLT_P_WINDOW, m->s->gap_ns, m->s->wait_ns);
+	/* The main lane's drive is slow, so that the lanes' numbers of chunks differ. */
+	uint64_t wait = m->s->wait_ns * (flags & FLT_PW_DYNAMIC && !lane ? 3 : 1);
+	struct flt_record *r = push(m, lane, FLT_P_WINDOW, m->s->gap_ns, wait);
 
 	r->f[FLT_P_WINDOW_FILE] = file;
 	r->f[FLT_P_WINDOW_OFFSET] = offset;
 	r->f[FLT_P_WINDOW_LENGTH] = length;
 	r->f[FLT_P_WINDOW_FLAGS] = m->s->wait_ns ? FLT_PW_MAJOR | FLT_PW_BLOCKED : 0;
+	r->f[FLT_P_WINDOW_FLAGS] |= flags;
 	m->lane[lane].windows++;
 	m->lane[lane].bytes += length;
 	if (m->list)
-		printf("%" PRIu64 " %u %u %" PRIu64 " %" PRIu64 "\n", m->evaluation, lane, file,
-		       offset, length);
+		printf("%" PRIu64 " %u %u %" PRIu64 " %" PRIu64 "%s\n", m->evaluation, lane, file,
+		       offset, length,
+		       !m->s->chunk             ? ""
+		       : flags & FLT_PW_CHUNK   ? " first"
+		       : flags & FLT_PW_DYNAMIC ? " next"
+						: " own");
+}
+
+/* From here on, all lanes take chunks from a counter, up to the next barrier. */
+static void pool(struct maker *m)
+{
+	for (uint32_t i = 0; i < m->s->lanes; i++) {
+		struct flt_record *r = push(m, i, FLT_P_POOL, 0, 0);
+
+		r->f[FLT_P_POOL_GROUP] = 0;
+		r->f[FLT_P_POOL_GENERATION] = m->generation;
+		r->f[FLT_P_POOL_PARTICIPANTS] = m->s->lanes;
+	}
+}
+
+/*
+ * The Nth window of a segment (--chunk): each lane has one of its own, then whoever is done first takes a chunk, so that the
+ * order of their starts is that of their offsets.
+ */
+static uint32_t chunk_window(struct maker *m, uint64_t n, uint64_t *flags)
+{
+	static uint32_t lane;
+	uint32_t lanes = m->s->lanes;
+
+	*flags = 0;
+	if (n < lanes)
+		return (uint32_t)n;
+	if (n == lanes)
+		pool(m);
+	*flags = FLT_PW_DYNAMIC;
+	if ((n - lanes) % m->s->chunk)
+		return lane;
+	*flags |= FLT_PW_CHUNK;
+	lane = 0;
+	for (uint32_t i = 1; i < lanes; i++)
+		if (m->lane[i].now < m->lane[lane].now)
+			lane = i;
+	return lane;
 }
 
 static void hint(struct maker *m, uint64_t op, uint64_t advice, uint32_t file)
@@ -166,7 +212,7 @@ static void load(struct maker *m)
 				printf("%" PRIu64 " 0 %u %" PRIu64 " 4096\n", m->evaluation, f,
 				       (uint64_t)i * 4096);
 		}
-		window(m, 0, f, 0, s->window < s->size ? s->window : s->size);
+		window(m, 0, f, 0, s->window < s->size ? s->window : s->size, 0);
 	}
 	if (s->footprint) {
 		struct flt_record *r = push(m, 0, FLT_P_FOOTPRINT, 0, 0);
@@ -224,7 +270,12 @@ static void evaluation(struct maker *m, uint64_t n)
 		/* Escaping windows prove that a replayer checks what it reads. */
 		uint64_t bad = s->escape && i == total / 2 ? UINT64_C(1) << 60 : 0;
 
-		window(m, (uint32_t)(i % s->lanes), (uint32_t)(i / per_file), offset + bad, length);
+		uint64_t flags = 0;
+		uint32_t lane = (uint32_t)(i % s->lanes);
+
+		if (s->chunk)
+			lane = chunk_window(m, seen, &flags);
+		window(m, lane, (uint32_t)(i / per_file), offset + bad, length, flags);
 		if (s->edges && i % s->lanes == s->lanes - 1 && s->lanes > 1 &&
 		    i / s->lanes % 8 == 0) {
 			struct flt_record *r = push(m, s->lanes - 1, FLT_P_EDGE, 0, 0);
@@ -232,7 +283,8 @@ static void evaluation(struct maker *m, uint64_t n)
 			r->f[FLT_EDGE_STREAM] = 0;
 			r->f[FLT_EDGE_SEQ] = m->lane[0].seq + m->lane[0].n - 1;
 		}
-		if (s->per_barrier && ++seen == (uint64_t)s->per_barrier * s->lanes) {
+		seen++;
+		if (s->per_barrier && seen == (uint64_t)s->per_barrier * s->lanes) {
 			barrier(m);
 			seen = 0;
 		}
@@ -492,6 +544,9 @@ static const struct argp_option options[] = {
 	{"windows", 'W', "N", 0, "Windows of an evaluation (default: the whole model)", 0},
 	{"barrier", 'b', "N", 0,
 	 "A barrier after every N windows of a lane (default 16; 0: at the end only)", 0},
+	{"chunk", 'c', "N", 0,
+	 "Between barriers the lanes take chunks of N windows from a counter, after one of their own each",
+	 0},
 	{"gap", 'g', "NS", 0, "Own compute before a window, ns (default 20000)", 0},
 	{"wait", 'a', "NS", 0, "Recorded wait in a window, ns (default 5000)", 0},
 	{"limit", 'm', "SIZE", 0, "Memory limit of the recording (default: none)", 0},
@@ -570,6 +625,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'b':
 		s->per_barrier = (uint32_t)number_of(arg, UINT32_MAX, state);
+		break;
+	case 'c':
+		s->chunk = (uint32_t)number_of(arg, UINT32_MAX, state);
 		break;
 	case 'g':
 		s->gap_ns = number_of(arg, UINT64_C(1) << 40, state);
