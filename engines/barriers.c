@@ -145,6 +145,7 @@ bool eng_pass_meet(struct eng_job *j)
 		atomic_store(&g->step, 0);
 		for (uint32_t i = 0; i < g->lanes; i++) {
 			atomic_store(&g->lane[i].done_seq, 0);
+			atomic_store(&g->lane[i].dealt_seq, 0);
 			atomic_store(&g->lane[i].evaluation, 0);
 		}
 		/* Generations begin again: nobody is inside, so all places can be given up. */

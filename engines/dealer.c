@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engines/pool.h"
 #include "engines/source.h"
 
 /* A recorded lane, as the dealer sees it. */
@@ -20,10 +21,12 @@ struct eng_dealer {
 	struct eng_group *group;
 	struct hand *hand;
 	uint64_t pass;
-	uint64_t dealt; /* ops so far */
-	uint64_t need;  /* so many have to be done before the next */
-	uint32_t ends;  /* END ops still to deal, one for each job */
-	bool over;
+	uint64_t dealt;      /* ops so far */
+	uint64_t need;       /* so many have to be done before the next */
+	uint32_t ends;       /* END ops still to deal, one for each job */
+	struct hand *chunk;  /* whose chunk is being put together */
+	struct eng_op first; /* its first window */
+	bool over, full;
 	int error;
 };
 
@@ -59,20 +62,23 @@ void eng_dealer_free(struct eng_dealer *d)
 	free(d);
 }
 
+static void draw_one(struct eng_dealer *d, struct hand *h)
+{
+	int ret;
+
+	if (h->has_op || h->at_end)
+		return;
+	ret = eng_source_next(&h->source, &h->op);
+	h->has_op = ret > 0;
+	h->at_end = !ret;
+	d->error = ret < 0 ? ret : 0;
+}
+
 /* Looks at each lane's next op. */
 static void draw(struct eng_dealer *d)
 {
-	for (uint32_t i = 0; i < d->group->lanes && !d->error; i++) {
-		struct hand *h = &d->hand[i];
-		int ret;
-
-		if (h->has_op || h->at_end)
-			continue;
-		ret = eng_source_next(&h->source, &h->op);
-		h->has_op = ret > 0;
-		h->at_end = !ret;
-		d->error = ret < 0 ? ret : 0;
-	}
+	for (uint32_t i = 0; i < d->group->lanes && !d->error; i++)
+		draw_one(d, &d->hand[i]);
 }
 
 static bool waits(const struct eng_dealer *d, const struct hand *h)
@@ -226,12 +232,54 @@ static bool all_at_end(const struct eng_dealer *d)
 	return true;
 }
 
+/* All windows of a chunk, one after the other, as far as there is room; then it is one op. */
+static bool gather(struct eng_dealer *d, struct eng_op *op, bool *dealt)
+{
+	struct eng_chunks *c = &d->group->deal.chunks;
+	struct hand *h = d->chunk;
+
+	while (!d->error && h->has_op && h->op.kind == ENG_WINDOW && (h->op.hint & ENG_DYNAMIC)) {
+		uint64_t n = eng_chunk_length(c);
+
+		if (n == ENG_CHUNK_MAX || (n && (h->op.hint & ENG_CHUNK_FIRST)))
+			break;
+		if (!eng_chunk_add(c, &h->op, NULL)) {
+			d->full = true;
+			return false;
+		}
+		put_down(h);
+		draw_one(d, h);
+	}
+	memset(op, 0, sizeof(*op));
+	op->kind = ENG_CHUNK;
+	op->offset = c->first;
+	op->length = eng_chunk_length(c);
+	op->start = d->first.start;
+	op->need = d->need;
+	eng_chunk_close(c);
+	d->chunk = NULL;
+	return *dealt = !d->error;
+}
+
+static bool begin_chunk(struct eng_dealer *d, struct hand *h)
+{
+	struct eng_chunks *c = &d->group->deal.chunks;
+
+	if (!c->op)
+		d->error = eng_chunks_init(c);
+	d->chunk = h;
+	d->first = h->op;
+	return !d->error;
+}
+
 /* One op that is not a barrier or an edge; false if none could be dealt and nothing moved. */
 static bool choose(struct eng_dealer *d, struct eng_op *op, bool *dealt)
 {
 	struct hand *h;
 
 	*dealt = false;
+	if (d->chunk)
+		return gather(d, op, dealt);
 	draw(d);
 	if (d->error)
 		return false;
@@ -240,7 +288,13 @@ static bool choose(struct eng_dealer *d, struct eng_op *op, bool *dealt)
 	h = earliest(d);
 	if (!h)
 		return (*dealt = pass_mark(d, op)) || release(d, true);
+	if (h->op.kind == ENG_WINDOW && (h->op.hint & ENG_DYNAMIC))
+		return begin_chunk(d, h) && gather(d, op, dealt);
 	put_down(h);
+	if (h->op.kind == ENG_POOL) {
+		h->rest += h->op.compute;
+		return true;
+	}
 	if (h->op.kind == ENG_EDGE) {
 		/* Its lane waited for another one's record, which has been dealt: now it has to be done. */
 		h->rest += h->op.compute;
@@ -254,12 +308,13 @@ static bool choose(struct eng_dealer *d, struct eng_op *op, bool *dealt)
 	return *dealt = true;
 }
 
-bool eng_dealer_next(struct eng_dealer *d, struct eng_op *op)
+int eng_dealer_next(struct eng_dealer *d, struct eng_op *op)
 {
 	bool dealt = false;
 
 	if (d->over)
-		return false;
+		return 0;
+	d->full = false;
 	while (!dealt) {
 		if (deal_rest(d, op))
 			break;
@@ -270,12 +325,14 @@ bool eng_dealer_next(struct eng_dealer *d, struct eng_op *op)
 			if (!--d->ends) {
 				d->dealt++;
 				d->over = !next_pass(d);
-				return true;
+				return 1;
 			}
 			break;
 		}
 		if (choose(d, op, &dealt))
 			continue;
+		if (d->full)
+			return -EAGAIN;
 		if (!d->error && all_at_end(d)) {
 			d->need = d->dealt;
 			d->ends = d->group->jobs;
@@ -289,7 +346,7 @@ bool eng_dealer_next(struct eng_dealer *d, struct eng_op *op)
 		break;
 	}
 	d->dealt++;
-	return true;
+	return 1;
 }
 
 bool eng_dealer_fill(struct eng_dealer *d)
@@ -302,7 +359,7 @@ bool eng_dealer_fill(struct eng_dealer *d)
 
 		if (__atomic_load_n(&place->slot, __ATOMIC_ACQUIRE) != deal->head)
 			break;
-		if (!eng_dealer_next(d, &op))
+		if (eng_dealer_next(d, &op) <= 0)
 			break;
 		op.slot = deal->head;
 		*place = op;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engines/dealer.h"
+#include "engines/pool.h"
 #include "engines/source.h"
 
 #define REFILL    (ENG_RING_OPS / 4) /* places that have to be free before a lane is filled again */
@@ -18,11 +19,19 @@
 #define PRIME_NS  50000
 #define PUBLISHED 64
 
+/* A lane, on its way into its rings. */
+struct feed {
+	struct eng_source source;
+	struct eng_op op; /* the next one, if there is one at hand */
+	bool has_op, finished;
+	struct eng_pool *pool; /* whose chunks follow */
+	bool told;             /* the lane's job has its ENG_POOL */
+};
+
 struct eng_decoder {
 	struct eng_group *group;
 	pthread_t thread;
-	struct eng_source *source; /* of each lane */
-	bool *finished;
+	struct feed *feed; /* of each lane */
 	struct eng_dealer *dealer;
 	_Atomic uint32_t sleeping, quit, primed;
 };
@@ -33,7 +42,8 @@ struct eng_decoder {
 static void produce(struct eng_decoder *d, uint32_t lane, struct eng_op *op)
 {
 	struct eng_group *g = d->group;
-	struct eng_source *s = &d->source[lane];
+	struct feed *f = &d->feed[lane];
+	struct eng_source *s = &f->source;
 	int ret = eng_source_next(s, op);
 
 	if (ret > 0)
@@ -47,13 +57,97 @@ static void produce(struct eng_decoder *d, uint32_t lane, struct eng_op *op)
 			if (!ret)
 				return;
 		} else {
-			d->finished[lane] = true;
+			f->finished = true;
 			return;
 		}
 	}
 	op->kind = ENG_STOP;
 	op->offset = (uint64_t)-ret;
-	d->finished[lane] = true;
+	f->finished = true;
+}
+
+/* Where the segment that began with a pool record ends. */
+static bool ends_pool(const struct eng_op *op)
+{
+	switch (op->kind) {
+	case ENG_BARRIER:
+	case ENG_MARK:
+	case ENG_POOL:
+	case ENG_END:
+	case ENG_STOP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+enum placed {
+	LATER,   /* there is no room, or the lane's job is too far behind */
+	NOTHING, /* the op is dealt with, and nothing of it belongs into the lane's own ring */
+	OWN,     /* *OUT belongs there; the op is dealt with */
+	BEFORE,  /* *OUT belongs there, and the op has to be looked at again */
+};
+
+static void tell_pool(struct feed *f, struct eng_op *out)
+{
+	*out = (struct eng_op){.kind = ENG_POOL,
+			       .slot = (uintptr_t)f->pool,
+			       .start = f->op.start,
+			       .seq = f->op.seq};
+	/* What comes before the op of that number has been done when the pool is left, not that one. */
+	if (out->seq && out->seq < UINT64_MAX - 1)
+		out->seq--;
+	f->told = true;
+}
+
+/* The compute that follows a pool record comes before the chunks. */
+static enum placed begin_pool(struct eng_decoder *d, uint32_t lane, struct eng_op *out)
+{
+	struct eng_lane *l = &d->group->lane[lane];
+	struct feed *f = &d->feed[lane];
+	int ret = l->chunks.op ? 0 : eng_chunks_init(&l->chunks);
+
+	if (ret) {
+		*out = (struct eng_op){.kind = ENG_STOP, .offset = (uint64_t)-ret};
+		f->finished = true;
+		return OWN;
+	}
+	f->pool = eng_pool_open(d->group, l, f->source.pass, &f->op);
+	if (!f->pool)
+		return LATER;
+	f->told = false;
+	*out = f->op;
+	out->kind = ENG_COMPUTE;
+	return out->compute ? OWN : NOTHING;
+}
+
+static enum placed place(struct eng_decoder *d, uint32_t lane, struct eng_op *out)
+{
+	struct eng_lane *l = &d->group->lane[lane];
+	struct feed *f = &d->feed[lane];
+
+	if (f->pool && ends_pool(&f->op)) {
+		if (!f->told) {
+			tell_pool(f, out);
+			return BEFORE;
+		}
+		if (!eng_pool_close(l, f->pool))
+			return LATER;
+		f->pool = NULL;
+	}
+	if (f->op.kind == ENG_POOL)
+		return begin_pool(d, lane, out);
+	if (!f->pool || f->op.kind != ENG_WINDOW || !(f->op.hint & ENG_DYNAMIC)) {
+		*out = f->op;
+		return OWN;
+	}
+	if (!f->told) {
+		tell_pool(f, out);
+		return BEFORE;
+	}
+	if ((f->op.hint & ENG_CHUNK_FIRST) || eng_chunk_length(&l->chunks) == ENG_CHUNK_MAX)
+		eng_chunk_close(&l->chunks);
+	return eng_chunk_add(&l->chunks, &f->op, f->pool) ? NOTHING : LATER;
 }
 
 /* Fills the ring of a lane; false if there was nothing to do. */
@@ -62,17 +156,31 @@ static bool fill(struct eng_decoder *d, uint32_t lane)
 	struct eng_ring *r = &d->group->lane[lane].ring;
 	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	uint64_t room = ENG_RING_OPS - (head - atomic_load(&r->tail));
+	struct feed *f = &d->feed[lane];
+	bool any = false;
 
-	if (d->finished[lane] || room < REFILL)
+	if ((f->finished && !f->has_op) || room < REFILL)
 		return false;
-	while (room-- && !d->finished[lane]) {
-		produce(d, lane, &r->op[head % ENG_RING_OPS]);
+	while (room && (f->has_op || !f->finished)) {
+		enum placed p;
+
+		if (!f->has_op)
+			produce(d, lane, &f->op);
+		f->has_op = true;
+		p = place(d, lane, &r->op[head % ENG_RING_OPS]);
+		if (p == LATER)
+			break;
+		f->has_op = p == BEFORE;
+		any = true;
+		if (p == NOTHING)
+			continue;
+		room--;
 		head++;
 		if (head % PUBLISHED == 0)
 			atomic_store_explicit(&r->head, head, memory_order_release);
 	}
 	atomic_store_explicit(&r->head, head, memory_order_release);
-	return true;
+	return any;
 }
 
 static bool fill_all(struct eng_decoder *d)
@@ -83,6 +191,7 @@ static bool fill_all(struct eng_decoder *d)
 		return eng_dealer_fill(d->dealer);
 	for (uint32_t i = 0; i < d->group->lanes && !atomic_load(&d->quit); i++)
 		worked |= fill(d, i);
+	eng_pools_went_round(d->group);
 	return worked;
 }
 
@@ -138,16 +247,16 @@ static int rings(struct eng_decoder *d)
 		g->deal.op = ops();
 		return g->deal.op ? eng_dealer_new(&d->dealer, g) : -ENOMEM;
 	}
-	d->source = calloc(g->lanes, sizeof(*d->source));
-	d->finished = calloc(g->lanes, sizeof(*d->finished));
-	if (!d->source || !d->finished)
+	d->feed = calloc(g->lanes, sizeof(*d->feed));
+	if (!d->feed)
 		return -ENOMEM;
+	ret = eng_pools_init(g);
 	for (uint32_t i = 0; i < g->lanes && !ret; i++) {
 		struct eng_ring *r = &g->lane[i].ring;
 
 		memset(r, 0, sizeof(*r));
 		r->op = ops();
-		ret = r->op ? eng_source_begin(&d->source[i], g, i, 0) : -ENOMEM;
+		ret = r->op ? eng_source_begin(&d->feed[i].source, g, i, 0) : -ENOMEM;
 	}
 	return ret;
 }
@@ -193,16 +302,18 @@ void eng_decoder_stop(struct eng_group *g)
 		pthread_join(d->thread, NULL);
 	}
 	for (uint32_t i = 0; i < g->lanes; i++) {
-		if (d->source)
-			eng_source_end(&d->source[i]);
+		if (d->feed)
+			eng_source_end(&d->feed[i].source);
+		eng_chunks_free(&g->lane[i].chunks);
 		free(g->lane[i].ring.op);
 		g->lane[i].ring.op = NULL;
 	}
 	eng_dealer_free(d->dealer);
 	free(g->deal.op);
 	g->deal.op = NULL;
-	free(d->source);
-	free(d->finished);
+	eng_chunks_free(&g->deal.chunks);
+	eng_pools_free(g);
+	free(d->feed);
 	free(d);
 	g->decoder = NULL;
 }

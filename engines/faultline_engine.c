@@ -203,6 +203,18 @@ static int show_layout(void *arg, uint64_t done, uint64_t total)
 	return 0;
 }
 
+/* What is known before the replay begins is worth to be known before one waits for it. */
+static void tell_warnings(const struct eng_group *g)
+{
+	json_t *w;
+	size_t i;
+
+	if (!(output_format & FIO_OUTPUT_NORMAL) || g->inert)
+		return;
+	json_array_foreach (g->warnings, i, w)
+		log_info("faultline: warning: %s\n", json_string_value(w));
+}
+
 static int prepare(struct thread_data *td, struct eng_group **g, struct host_err *err)
 {
 	struct layout layout = {.td = td};
@@ -223,12 +235,12 @@ static int prepare(struct thread_data *td, struct eng_group **g, struct host_err
 	if (around.at_once)
 		return host_fail(
 			err, -EINVAL,
-			"two replay groups would run at the same time, and pressure=memcg limits the whole fio "
+			"two replay groups would run at the same time, and pressure= limits the whole fio "
 			"process: put stonewall between them, or start a fio for each");
 	if (around.stranger && rq.set.pressure)
 		return host_fail(
 			err, -EINVAL,
-			"%s, of another engine, would run at the same time, and pressure=memcg limits the whole "
+			"%s, of another engine, would run at the same time, and pressure= limits the whole "
 			"fio process: put stonewall between them, or start a fio for each",
 			around.stranger);
 	if (td->o.filename) {
@@ -254,8 +266,10 @@ static int prepare(struct thread_data *td, struct eng_group **g, struct host_err
 	rq.aux_path = aux_path;
 	rq.fio_version = FLT_FIO_VERSION;
 	ret = eng_group_prepare(&rq, g, err);
-	if (!ret && *g && !(*g)->added)
+	if (!ret && *g && !(*g)->added) {
 		eng_fio_note_ignored(td);
+		tell_warnings(*g);
+	}
 	free(names);
 	return ret;
 }

@@ -81,6 +81,10 @@ const char *eng_settings_differ(const struct eng_settings *a, const struct eng_s
 {
 	if (a->streams != b->streams)
 		return "streams";
+	if (a->chunks != b->chunks)
+		return "chunks";
+	if (a->waits != b->waits)
+		return "waits";
 	if (a->limit_type != b->limit_type)
 		return "memory_limit_type";
 	if (a->hints != b->hints)

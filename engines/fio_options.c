@@ -37,6 +37,47 @@ struct fio_option eng_fio_option_table[] = {
 		.group = FIO_OPT_G_INVALID,
 	},
 	{
+		.name = "chunks",
+		.lname = "Chunks",
+		.type = FIO_OPT_STR,
+		.off1 = offsetof(struct eng_fio_options, chunks),
+		.help = "What becomes of chunks that the recorded threads took from a shared counter (default: dealt)",
+		.def = "dealt",
+		.posval =
+			{
+				{.ival = "dealt",
+				 .oval = ENG_CHUNKS_DEALT,
+				 .help = "Whoever is free takes the next one, in the recorded order"},
+				{.ival = "recorded",
+				 .oval = ENG_CHUNKS_RECORDED,
+				 .help = "Each lane does those that it took in the recording"},
+			},
+		.category = FIO_OPT_C_ENGINE,
+		.group = FIO_OPT_G_INVALID,
+	},
+	{
+		.name = "waits",
+		.lname = "Waits",
+		.type = FIO_OPT_STR,
+		.off1 = offsetof(struct eng_fio_options, waits),
+		.help = "How lanes wait for each other (default: auto)",
+		.def = "auto",
+		.posval =
+			{
+				{.ival = "auto",
+				 .oval = ENG_WAITS_AUTO,
+				 .help = "As llama.cpp's threads, spinning, if there is a CPU for each job or was none for each recorded thread either; else sleeping"},
+				{.ival = "spin",
+				 .oval = ENG_WAITS_SPIN,
+				 .help = "Awake, even if jobs take the CPUs from each other"},
+				{.ival = "sleep",
+				 .oval = ENG_WAITS_SLEEP,
+				 .help = "Off the CPU, after a moment"},
+			},
+		.category = FIO_OPT_C_ENGINE,
+		.group = FIO_OPT_G_INVALID,
+	},
+	{
 		.name = "pace",
 		.lname = "Pace",
 		.type = FIO_OPT_STR,
@@ -76,12 +117,16 @@ struct fio_option eng_fio_option_table[] = {
 				{.ival = "memcg",
 				 .oval = ENG_PRESSURE_MEMCG,
 				 .help = "fio is put into a memory cgroup (v1 or v2) while the group runs"},
+				{.ival = "global",
+				 .oval = ENG_PRESSURE_GLOBAL,
+				 .help = "All memory of the machine but memory_limit is locked away: kswapd reclaims"},
 			},
 		.category = FIO_OPT_C_ENGINE,
 		.group = FIO_OPT_G_INVALID,
 	},
 	STRING("memory_limit", "Memory limit", memory_limit,
-	       "Limit for pressure=memcg: bytes, or with a suffix K, M, G, T of 1024 (default: that of the recording)"),
+	       "Limit for pressure=memcg, or what pressure=global leaves to the machine: bytes, or with a suffix K, M, G, T of 1024 "
+	       "(default: that of the recording)"),
 	{
 		.name = "memory_limit_type",
 		.lname = "Type of the memory limit",
@@ -195,6 +240,8 @@ int eng_fio_settings(const struct eng_fio_options *o, struct eng_settings *set,
 		return host_fail(err, -EINVAL,
 				 "trace= is missing: which trace should be replayed?");
 	set->streams = (enum eng_streams)o->streams;
+	set->chunks = (enum eng_chunking)o->chunks;
+	set->waits = (enum eng_waits)o->waits;
 	set->pace = (enum eng_pace)o->pace;
 	set->pressure = (enum eng_pressure)o->pressure;
 	set->limit_type = (enum eng_limit_type)o->limit_type;

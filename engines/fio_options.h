@@ -23,6 +23,8 @@ struct eng_fio_options {
 	char *footprint;
 	char *result;
 	unsigned int streams;
+	unsigned int chunks;
+	unsigned int waits;
 	unsigned int pace;
 	unsigned int pressure;
 	unsigned int limit_type;

@@ -11,7 +11,7 @@
 #define ROOM       (1ull << 40) /* addresses are reserved for so much, so that nothing ever moves */
 
 /* Anonymous memory that counts against the limit already: the group's if there is one, else the process's. */
-static uint64_t own_bytes(const struct eng_group *g)
+uint64_t eng_footprint_own(const struct eng_group *g)
 {
 	struct host_memcg_stat st;
 	char text[4096];
@@ -19,10 +19,13 @@ static uint64_t own_bytes(const struct eng_group *g)
 
 	/* What is swapped out of it still belongs to it. */
 	if (g->memcg && !host_memcg_stat(g->memcg, &st) && st.anon != HOST_UNKNOWN)
-		return st.anon + (st.swap == HOST_UNKNOWN ? 0 : st.swap);
+		return st.anon + (st.swap == HOST_UNKNOWN ? 0 : st.swap) +
+		       (st.shmem == HOST_UNKNOWN ? 0 : st.shmem);
 	if (host_file_read("/proc/self/status", text, sizeof(text)) < 0)
 		return 0;
 	if (!host_text_u64(text, "RssAnon:", &kib))
+		sum += kib << 10;
+	if (!host_text_u64(text, "RssShmem:", &kib))
 		sum += kib << 10;
 	if (!host_text_u64(text, "VmSwap:", &kib))
 		sum += kib << 10;
@@ -112,7 +115,7 @@ void eng_footprint_set(struct eng_group *g, uint64_t bytes)
 	uint64_t all;
 
 	pthread_mutex_lock(&g->hold_lock);
-	all = own_bytes(g);
+	all = eng_footprint_own(g);
 	if (too_much(g, bytes, all, text, sizeof(text))) {
 		pthread_mutex_unlock(&g->hold_lock);
 		eng_stop(g, ENG_ERROR, UINT32_MAX, text);

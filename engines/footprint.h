@@ -12,6 +12,8 @@
 
 /* Bytes of memory and swap that this machine has left; UINT64_MAX if that is not known. */
 uint64_t eng_footprint_free_memory(void);
+/* Anonymous memory, shared one included, that this process holds already under the pressure, bytes. */
+uint64_t eng_footprint_own(const struct eng_group *g);
 /* Hold BYTES from now on, everything included; stops the group if that is too much. Any thread. */
 void eng_footprint_set(struct eng_group *g, uint64_t bytes);
 /* Use a part of it, as the LLM uses its buffers. */

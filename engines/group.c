@@ -20,6 +20,7 @@
 #include "engines/lanes.h"
 #include "engines/measure.h"
 #include "engines/plan_group.h"
+#include "engines/pressure.h"
 #include "engines/wait.h"
 
 #define START_POLL_NS 1000000ull
@@ -82,6 +83,7 @@ static void group_free(struct eng_group *g)
 	free(g->result_path);
 	json_decref(g->machine);
 	json_decref(g->drive);
+	json_decref(g->balloon_facts);
 	json_decref(g->warnings);
 	free(g);
 }
@@ -165,14 +167,14 @@ void eng_groups_free(void)
 /* Memory is limited for a process: two groups at one time would be in each other's limit. */
 static int claim_process(struct eng_group *g, struct host_err *err)
 {
-	bool limit = g->set.pressure == ENG_PRESSURE_MEMCG;
+	bool limit = g->set.pressure != ENG_PRESSURE_NONE;
 	int ret = 0;
 
 	pthread_mutex_lock(&running_lock);
 	if (limited || (limit && running)) {
 		ret = host_fail(
 			err, -EBUSY,
-			"another replay group runs at the same time, and pressure=memcg limits the whole fio "
+			"another replay group runs at the same time, and pressure= limits the whole fio "
 			"process: separate the groups with stonewall, or start a fio for each");
 	} else {
 		running++;
@@ -189,7 +191,7 @@ static void give_process_back(struct eng_group *g)
 		return;
 	pthread_mutex_lock(&running_lock);
 	running--;
-	limited -= g->set.pressure == ENG_PRESSURE_MEMCG;
+	limited -= g->set.pressure != ENG_PRESSURE_NONE;
 	pthread_mutex_unlock(&running_lock);
 	g->claimed = false;
 }
@@ -213,24 +215,7 @@ static int evict(struct eng_group *g, struct host_err *err)
 	return 0;
 }
 
-static int limit_memory(struct eng_group *g, struct host_err *err)
-{
-	int ret;
-
-	if (g->set.pressure != ENG_PRESSURE_MEMCG)
-		return 0;
-	ret = host_memcg_create("replay", g->limit,
-				g->set.limit_type == ENG_LIMIT_HIGH ? HOST_MEMCG_HIGH
-								    : HOST_MEMCG_MAX,
-				&g->memcg, err);
-	if (ret)
-		return ret;
-	snprintf(g->memcg_path, sizeof(g->memcg_path), "%s", host_memcg_path(g->memcg));
-	g->memcg_version = host_memcg_version(g->memcg);
-	return host_memcg_enter(g->memcg, 0, err);
-}
-
-/* In this order: what comes after the cgroup is charged to it, decoder and rings included. */
+/* In this order: what comes after the pressure is under it, decoder and rings included. */
 static int start(struct eng_group *g, struct host_err *err)
 {
 	struct stat st;
@@ -247,7 +232,7 @@ static int start(struct eng_group *g, struct host_err *err)
 	if (!ret && g->invalidate)
 		ret = evict(g, err);
 	if (!ret)
-		ret = limit_memory(g, err);
+		ret = eng_pressure_begin(g, err);
 	if (!ret)
 		ret = eng_decoder_start(g, err);
 	if (ret)
@@ -303,8 +288,6 @@ bool eng_group_start(struct eng_job *j)
 
 static void shut(struct eng_group *g)
 {
-	struct host_err err;
-
 	if (g->start_ns)
 		eng_measure_end(g, true);
 	eng_decoder_stop(g);
@@ -314,9 +297,7 @@ static void shut(struct eng_group *g)
 		eng_file_unmap(&g->file[i]);
 	host_sampler_close(g->sampler);
 	g->sampler = NULL;
-	if (g->memcg && host_memcg_remove(g->memcg, &err))
-		eng_warn(g, "%s", err.text);
-	g->memcg = NULL;
+	eng_pressure_end(g);
 	give_process_back(g);
 	g->ended = true;
 }

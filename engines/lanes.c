@@ -14,14 +14,19 @@
 #include "engines/decoder.h"
 #include "engines/footprint.h"
 #include "engines/measure.h"
+#include "engines/pool.h"
+#include "engines/probes.h"
 #include "engines/wait.h"
 
 #define PUBLISH 256 /* ops between two words to the decoder */
 #define SCRATCH (1u << 20)
-#define MAX_DEBT_NS \
-	1000.0 /* compute is made up for so much lost on the clock; more was a preemption */
-#define LONG_WAIT_NS 100000.0
-#define NO_ENTRY     (1ull << 40) /* an evaluation of which no times are kept */
+/*
+ * Of the compute that follows so much may have been spent before: by spins that took too long, by fio and this engine
+ * between two windows.
+ */
+#define MAX_DEBT_NS 3000.0
+#define FAULT_NS    1000.0       /* a touch that takes longer was a fault */
+#define NO_ENTRY    (1ull << 40) /* an evaluation of which no times are kept */
 
 /* ---- fetching --------------------------------------------------------------- */
 
@@ -108,7 +113,10 @@ static const struct eng_op *fetch_shared(struct eng_job *j, bool *measured)
 static void finish(struct eng_job *j, const struct eng_op *op)
 {
 	j->at = NULL;
-	if (j->lane) {
+	if (j->hand.left && op == eng_hand_window(j)) {
+		if (!eng_hand_done(j, op) || j->lane)
+			return;
+	} else if (j->lane) {
 		done_recorded(j, op);
 		return;
 	}
@@ -118,17 +126,9 @@ static void finish(struct eng_job *j, const struct eng_op *op)
 
 /* ---- compute ---------------------------------------------------------------- */
 
-/* What a spin took longer than it should, to be taken from the next. */
-static void owe(struct eng_job *j, uint64_t over)
-{
-	uint64_t most = eng_ns_to_ticks(MAX_DEBT_NS);
-
-	j->debt = over < most ? over : most;
-}
-
 static bool compute(struct eng_job *j, uint64_t ns)
 {
-	uint64_t ticks, now, until;
+	uint64_t ticks, now;
 
 	if (!ns || j->pace != ENG_PACE_COMPUTE)
 		return true;
@@ -138,11 +138,10 @@ static bool compute(struct eng_job *j, uint64_t ns)
 		j->debt -= ticks;
 		return true;
 	}
-	until = eng_ticks() + ticks - j->debt;
-	if (!eng_pause(j, until, false))
-		return false;
 	now = eng_ticks();
-	owe(j, now - until);
+	if (!eng_spin(j, &now, now + ticks - j->debt, &j->debt))
+		return false;
+	j->busy = now;
 	return true;
 }
 
@@ -156,34 +155,47 @@ static uint64_t touch_plain(const uint8_t *at, const uint8_t *end, size_t page, 
 	return 0;
 }
 
-/* One byte of each page, and after each its share of the compute. Returns the ticks that were compute. */
-static uint64_t touch_paced(struct eng_job *j, const uint8_t *at, const uint8_t *end, size_t page,
-			    uint64_t ticks)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	uint64_t n = (uint64_t)(end - at + (ptrdiff_t)page - 1) / page, share = ticks / n,
-		 spent = 0, debt = j->debt;
-	uint64_t most = eng_ns_to_ticks(MAX_DEBT_NS), slow = eng_ns_to_ticks(LONG_WAIT_NS);
+	return a < b ? a : b;
+}
+
+/*
+ * One byte of each page, and after each its share of the compute. A page that was there already costs a miss of the TLB,
+ * which the recorded thread had as well and which is in its compute: the share begins before such a touch, but after a
+ * fault, whose time was recorded as a wait. Returns the ticks that were compute.
+ */
+static uint64_t touch_paced(struct eng_job *j, const uint8_t *at, const uint8_t *end, size_t page,
+			    uint64_t now, uint64_t ticks)
+{
+	uint64_t share = ticks / ((uint64_t)(end - at + (ptrdiff_t)page - 1) / page);
+	uint64_t most = eng_ns_to_ticks(MAX_DEBT_NS), fault = eng_ns_to_ticks(FAULT_NS);
+	uint64_t off = eng_ns_to_ticks(ENG_OFF_CPU_NS), spent = 0, debt = j->debt;
 	uint8_t sum = j->sink;
 
+	/* What fio and this engine did since, no recorded thread did. */
+	if (j->busy && now - j->busy < off)
+		debt += now - j->busy;
 	for (; at < end; at += page) {
-		uint64_t t0, now, until;
+		uint64_t began = now;
 
 		sum = (uint8_t)(sum + *(const volatile uint8_t *)at);
-		t0 = now = eng_ticks();
-		if (share <= debt) {
+		now = eng_ticks();
+		if (now - began > fault)
+			began = now;
+		debt = least(debt, most) + (now - began);
+		if (debt >= share) {
 			debt -= share;
+			spent += now - began;
 			continue;
 		}
-		until = t0 + share - debt;
-		if (share > slow && !eng_pause(j, until, false))
+		if (!eng_spin(j, &now, now + share - debt, &debt))
 			break;
-		while (now < until)
-			now = eng_ticks();
-		spent += now - t0;
-		debt = now - until < most ? now - until : most;
+		spent += now - began;
 	}
 	j->sink = sum;
-	j->debt = debt;
+	j->debt = least(debt, most);
+	j->busy = now;
 	return spent;
 }
 
@@ -213,16 +225,21 @@ static bool pass_gate(struct eng_job *j)
 	return true;
 }
 
+static bool is_done(struct eng_lane *lane, uint64_t seq)
+{
+	return atomic_load_explicit(&lane->done_seq, memory_order_acquire) > seq ||
+	       atomic_load_explicit(&lane->dealt_seq, memory_order_acquire) > seq;
+}
+
 static bool wait_edge(struct eng_job *j, const struct eng_op *op)
 {
 	struct eng_lane *other = &j->group->lane[op->file];
 	struct eng_wait w;
 
-	if (other == j->lane ||
-	    atomic_load_explicit(&other->done_seq, memory_order_acquire) > op->offset)
+	if (other == j->lane || is_done(other, op->offset))
 		return true;
 	w = eng_wait_begin(j);
-	while (atomic_load_explicit(&other->done_seq, memory_order_acquire) <= op->offset)
+	while (!is_done(other, op->offset))
 		if (!eng_wait_step(&w))
 			return false;
 	j->count.waited += eng_wait_end(&w);
@@ -232,7 +249,7 @@ static bool wait_edge(struct eng_job *j, const struct eng_op *op)
 static bool wait_barrier(struct eng_job *j, const struct eng_op *op)
 {
 	j->count.barriers++;
-	return eng_barrier_meet(j, op->need, op->offset, op->length, &j->count.waited);
+	return faultline_barrier(op->need, op->offset, j, op->length);
 }
 
 /*
@@ -264,12 +281,19 @@ static void advise(struct eng_group *g)
 	}
 }
 
+static uint64_t mark_class(const struct eng_group *g, uint64_t index)
+{
+	return index < g->plan->evaluations ? g->plan->evaluation[index].mark_class : FLT_MC_END;
+}
+
 static void mark(struct eng_job *j, const struct eng_op *op, bool *measured)
 {
 	struct eng_group *g = j->group;
 	uint64_t entry = eng_measure_entry(g, j->pass, op->offset);
 	bool was = j->measuring;
 
+	if (!j->lane || j->lane == &g->lane[g->main_lane])
+		faultline_evaluation(op->offset, mark_class(g, op->offset), op->length);
 	if (!j->lane) {
 		eng_measure_mark(g, j->pass, op->offset, op->file);
 		advise(g);
@@ -300,6 +324,7 @@ static bool end_of_pass(struct eng_job *j)
 
 	eng_measure_job(j, UINT64_MAX, false);
 	if (j->lane == &g->lane[g->main_lane] || (!j->lane && !j->index)) {
+		faultline_evaluation(g->plan->evaluations, FLT_MC_END, FLT_NONE);
 		eng_measure_end(g, last);
 		if (j->lane) {
 			atomic_store(&j->lane->evaluation, UINT64_MAX);
@@ -331,7 +356,7 @@ static bool idle(struct eng_job *j, const struct eng_op *op)
 {
 	if (j->pace != ENG_PACE_COMPUTE)
 		return true;
-	return eng_pause(j, eng_ticks() + eng_ns_to_ticks((double)op->length), true);
+	return eng_pause(j, eng_ticks() + eng_ns_to_ticks((double)op->length));
 }
 
 /* pace=wall: not before the time at which it was recorded. */
@@ -339,7 +364,7 @@ static bool wait_wall(struct eng_job *j, const struct eng_op *op)
 {
 	uint64_t until = j->pass_start + eng_ns_to_ticks((double)op->start);
 
-	return eng_ticks() >= until || eng_pause(j, until, true);
+	return eng_ticks() >= until || eng_pause(j, until);
 }
 
 static void hint(struct eng_job *j, const struct eng_op *op)
@@ -387,11 +412,31 @@ static bool step(struct eng_job *j, const struct eng_op *op, bool *measured)
 	}
 }
 
+/* The next window of the chunk in hand, or else the next op. NULL: the group has stopped. */
+static const struct eng_op *fetch(struct eng_job *j, bool *measured)
+{
+	if (j->hand.left)
+		return eng_hand_window(j);
+	if (!j->lane)
+		return fetch_shared(j, measured);
+	while (j->pool) {
+		int ret = eng_pool_take(j);
+
+		if (ret < 0)
+			return NULL;
+		if (ret)
+			return eng_hand_window(j);
+		/* There are none left, and the op that led here is done. */
+		done_recorded(j, fetch_recorded(j));
+	}
+	return fetch_recorded(j);
+}
+
 enum eng_next eng_job_next(struct eng_job *j, const struct eng_op **out, bool *measured)
 {
 	*measured = false;
 	while (!j->at) {
-		const struct eng_op *op = j->lane ? fetch_recorded(j) : fetch_shared(j, measured);
+		const struct eng_op *op = fetch(j, measured);
 
 		if (!op)
 			break;
@@ -410,6 +455,19 @@ enum eng_next eng_job_next(struct eng_job *j, const struct eng_op **out, bool *m
 				break;
 			j->at = op;
 			break;
+		}
+		j->busy = 0;
+		if (op->kind == ENG_POOL) {
+			j->pool = (struct eng_pool *)(uintptr_t)
+					  op->slot; /* NOLINT(performance-no-int-to-ptr) */
+			continue;
+		}
+		if (op->kind == ENG_CHUNK) {
+			j->hand = (struct eng_hand){.from = &j->group->deal.chunks,
+						    .at = op->offset,
+						    .left = (uint32_t)op->length};
+			j->count.chunks++;
+			continue;
 		}
 		if (!step(j, op, measured) || !compute(j, op->compute))
 			break;
@@ -475,7 +533,7 @@ int eng_job_touch(struct eng_job *j, uint64_t *compute_ns)
 		uint64_t ticks = (uint64_t)((double)op->compute * j->scale);
 
 		began = eng_ticks();
-		spent = ticks ? touch_paced(j, at, end, g->page, ticks)
+		spent = ticks ? touch_paced(j, at, end, g->page, began, ticks)
 			      : touch_plain(at, end, g->page, &j->sink);
 		j->count.compute += ticks;
 		j->count.touch += eng_ticks() - began - spent;

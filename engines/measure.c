@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define SAMPLE_NS 50000000ull
+
 /* The entry of the first pass comes first, warm-up included; later passes have the measured part alone. */
 uint64_t eng_measure_entry(const struct eng_group *g, uint64_t pass, uint64_t index)
 {
@@ -106,7 +108,52 @@ void eng_measure_begin(struct eng_group *g)
 	g->start_ticks = eng_ticks();
 }
 
-static void close_entry(struct eng_group *g)
+/*
+ * At the marks, if evaluations are long enough for it: a sample takes a tenth of a millisecond, and the other lanes wait for
+ * the main one meanwhile.
+ */
+static bool sample(struct eng_group *g, uint64_t *v)
+{
+	uint64_t now = eng_monotonic_ns();
+
+	if (!g->sampler || (g->sampled_ns && now - g->sampled_ns < SAMPLE_NS) ||
+	    host_sampler_read(g->sampler, v))
+		return false;
+	g->sampled_ns = now;
+	return true;
+}
+
+static uint64_t sum(const uint64_t *v, const enum host_metric *m, size_t n)
+{
+	uint64_t s = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[m[i]] == HOST_UNKNOWN)
+			return HOST_UNKNOWN;
+		s += v[m[i]];
+	}
+	return s;
+}
+
+uint64_t eng_measure_held(const uint64_t *v, bool cgroup)
+{
+	static const enum host_metric of_process[] = {HOST_METRIC_RSS_ANON, HOST_METRIC_RSS_SHMEM,
+						      HOST_METRIC_PROC_SWAP,
+						      HOST_METRIC_PAGE_TABLES};
+	uint64_t usage = v[HOST_METRIC_CG_USAGE], file = v[HOST_METRIC_CG_FILE];
+
+	if (!cgroup)
+		return sum(v, of_process, sizeof(of_process) / sizeof(*of_process));
+	return usage == HOST_UNKNOWN || file == HOST_UNKNOWN || usage < file ? HOST_UNKNOWN
+									     : usage - file;
+}
+
+static uint64_t refaults(const struct eng_group *g, const uint64_t *v)
+{
+	return v[g->memcg ? HOST_METRIC_CG_REFAULT_FILE : HOST_METRIC_VM_REFAULT_FILE];
+}
+
+static void close_entry(struct eng_group *g, const uint64_t *sampled)
 {
 	struct eng_evaluation *e;
 	uint64_t bytes;
@@ -115,6 +162,9 @@ static void close_entry(struct eng_group *g)
 		return;
 	e = &g->evaluation[g->current];
 	e->end = seconds(g);
+	e->refaults = HOST_UNKNOWN;
+	if (sampled && g->current_refaults != HOST_UNKNOWN && refaults(g, sampled) != HOST_UNKNOWN)
+		e->refaults = refaults(g, sampled) - g->current_refaults;
 	e->read_bytes = HOST_UNKNOWN;
 	if (!host_process_read_bytes(0, &bytes) && g->current_bytes != HOST_UNKNOWN)
 		e->read_bytes = bytes - g->current_bytes;
@@ -125,9 +175,11 @@ static void close_entry(struct eng_group *g)
 void eng_measure_mark(struct eng_group *g, uint64_t pass, uint64_t index, bool measured)
 {
 	uint64_t entry = eng_measure_entry(g, pass, index);
+	uint64_t values[HOST_METRIC_COUNT];
+	const uint64_t *sampled = sample(g, values) ? values : NULL;
 	struct eng_evaluation *e;
 
-	close_entry(g);
+	close_entry(g, sampled);
 	if (measured && !g->from_taken) {
 		g->from_taken = true;
 		snapshot(g, &g->from);
@@ -143,6 +195,8 @@ void eng_measure_mark(struct eng_group *g, uint64_t pass, uint64_t index, bool m
 	e->index = (uint32_t)index;
 	e->pass = (uint32_t)pass;
 	e->measured = measured;
+	e->held = sampled ? eng_measure_held(sampled, g->memcg) : HOST_UNKNOWN;
+	g->current_refaults = sampled ? refaults(g, sampled) : HOST_UNKNOWN;
 	e->start = seconds(g);
 	g->current = entry;
 }
@@ -150,8 +204,11 @@ void eng_measure_mark(struct eng_group *g, uint64_t pass, uint64_t index, bool m
 void eng_measure_end(struct eng_group *g, bool last)
 {
 	/* One that was broken off is not finished: it keeps its end of 0. */
-	if (eng_stopped(g) <= ENG_ENDED)
-		close_entry(g);
+	if (eng_stopped(g) <= ENG_ENDED) {
+		uint64_t values[HOST_METRIC_COUNT];
+
+		close_entry(g, sample(g, values) ? values : NULL);
+	}
 	if (!last || !g->from_taken || g->to_taken)
 		return;
 	g->to_taken = true;

@@ -10,6 +10,12 @@
 int eng_measure_init(struct eng_group *g);
 void eng_measure_free(struct eng_group *g);
 
+/*
+ * Memory that is no page cache, of a sample: what the cgroup is charged for beside files, or (not CGROUP) the process' anonymous
+ * and shared memory, swapped out or not, and its page tables. HOST_UNKNOWN if a part of it is not known.
+ */
+uint64_t eng_measure_held(const uint64_t *values, bool cgroup);
+
 /* The group's clock starts: all jobs are ready. By one of them. */
 void eng_measure_begin(struct eng_group *g);
 /* Where the figures of evaluation INDEX in PASS (from 0) go; UINT64_MAX if that is not kept. */

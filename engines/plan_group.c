@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "engines/footprint.h"
+#include "engines/pressure.h"
 #include "engines/selection.h"
+#include "engines/warnings.h"
 
 #define DEFAULT_DIRECTORY "data"
 #define HUGE_PAGE         (2ull << 20)
@@ -82,6 +84,33 @@ static int make_lanes(struct eng_group *g, struct host_err *err)
 	return 0;
 }
 
+/*
+ * The recorded threads spun, on as many CPUs as there were. Where they had none for each, they stole each other's time, and a
+ * replay that is to show what a real run would do has to as well.
+ */
+static void choose_waits(struct eng_group *g)
+{
+	const json_t *machine = json_object_get(flt_header(g->trace), "machine");
+	json_int_t had =
+		json_integer_value(json_object_get(json_object_get(machine, "cpu"), "online"));
+	bool crowded = g->jobs > g->cpus, was = had > 0 && had < (json_int_t)g->lanes;
+
+	g->spin = g->set.waits == ENG_WAITS_SPIN ||
+		  (g->set.waits == ENG_WAITS_AUTO && (!crowded || was));
+	if (!crowded)
+		return;
+	if (!g->spin)
+		eng_warn(
+			g,
+			"%u jobs share %u CPUs: waits sleep instead of spinning, which the recorded threads did not do",
+			g->jobs, g->cpus);
+	else if (g->set.waits == ENG_WAITS_SPIN && !was)
+		eng_warn(
+			g,
+			"%u jobs share %u CPUs and spin while they wait, which the recorded threads did with a CPU for each",
+			g->jobs, g->cpus);
+}
+
 static int check_jobs(struct eng_group *g, const struct eng_request *rq, struct host_err *err)
 {
 	size_t bytes = rq->jobs * sizeof(*g->job);
@@ -95,65 +124,16 @@ static int check_jobs(struct eng_group *g, const struct eng_request *rq, struct 
 			g->set.trace, g->lanes, g->lanes == 1 ? "" : "s", g->lanes,
 			g->lanes == 1 ? "" : "s", rq->jobs, g->lanes);
 	g->jobs = rq->jobs;
-	g->spin = g->jobs <= rq->cpus;
+	g->cpus = rq->cpus;
 	g->job = aligned_alloc(ENG_CACHE_LINE, bytes);
 	if (!g->job)
 		return -ENOMEM;
 	memset(g->job, 0, bytes);
-	if (!g->spin)
-		eng_warn(
-			g,
-			"%u jobs share %u CPUs: waits sleep instead of spinning, which the recorded threads did not do",
-			g->jobs, rq->cpus);
+	choose_waits(g);
 	return 0;
 }
 
 /* ---- memory ---------------------------------------------------------------------- */
-
-static int check_pressure(struct eng_group *g, struct host_err *err)
-{
-	json_int_t recorded =
-		json_integer_value(json_object_get(flt_header(g->trace), "memory_limit"));
-	static struct host_memcg_probe probe; /* large, and the main thread's alone */
-
-	g->limit = HOST_UNKNOWN;
-	if (g->set.pressure == ENG_PRESSURE_NONE) {
-		if (g->set.memory_limit != UINT64_MAX)
-			return host_fail(
-				err, -EINVAL,
-				"memory_limit= has no effect with pressure=none: add pressure=memcg");
-		return 0;
-	}
-	g->limit = g->set.memory_limit != UINT64_MAX ? g->set.memory_limit
-		   : recorded > 0                    ? (uint64_t)recorded
-						     : 0;
-	if (!g->limit)
-		return host_fail(
-			err, -EINVAL,
-			"%s was recorded without a memory limit, so pressure=memcg needs memory_limit=SIZE",
-			g->set.trace);
-	if (g->limit < ENG_LEAST_LIMIT)
-		return host_fail(err, -EINVAL,
-				 "%s was recorded with a memory limit of %" PRIu64
-				 " bytes, less than 1M: pressure=memcg needs memory_limit=SIZE",
-				 g->set.trace, g->limit);
-	if (!g->invalidate)
-		return host_fail(
-			err, -EINVAL,
-			"invalidate=0 and pressure=memcg exclude each other: pages that are in memory already "
-			"are not charged to the limit");
-	if (host_memcg_probe(&probe))
-		return host_fail(err, -ENODEV, "pressure=memcg: %s", probe.reason);
-	if (g->set.limit_type == ENG_LIMIT_HIGH && probe.version == HOST_MEMCG_V1)
-		return host_fail(
-			err, -ENOTSUP,
-			"memory_limit_type=high needs cgroup v2, this machine has v1: use max");
-	if (g->set.footprint != ENG_FOOTPRINT_RECORDED && g->set.footprint >= g->limit)
-		return host_fail(err, -EINVAL,
-				 "footprint= does not fit into the memory limit of %" PRIu64 " MiB",
-				 g->limit >> 20);
-	return 0;
-}
 
 /* A recorded footprint is known when its record comes; a given one is refused before anything starts. */
 static int check_footprint(struct eng_group *g, struct host_err *err)
@@ -416,7 +396,7 @@ int eng_plan_group(struct eng_group *g, const struct eng_request *rq, struct hos
 	if (!ret)
 		ret = eng_selection_make(g, err);
 	if (!ret)
-		ret = check_pressure(g, err);
+		ret = eng_pressure_check(g, err);
 	if (!ret)
 		ret = check_footprint(g, err);
 	if (!ret)
@@ -425,8 +405,10 @@ int eng_plan_group(struct eng_group *g, const struct eng_request *rq, struct hos
 		ret = check_file(rq, &g->file[i], err);
 	if (!ret)
 		ret = name_result(g, rq);
-	if (!ret)
-		learn(g);
+	if (ret)
+		return ret;
+	learn(g);
+	eng_warn_of_trace(g);
 	return ret;
 }
 

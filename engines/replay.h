@@ -22,6 +22,7 @@
 
 #include "engines/settings.h"
 #include "engines/ticks.h"
+#include "host/balloon.h"
 #include "host/host.h"
 #include "traces/fltrace.h"
 
@@ -30,6 +31,8 @@
 #define ENG_MAX_FILES       256
 #define ENG_MAX_LANES       1024
 #define ENG_KEPT            4
+#define ENG_CHUNK_OPS       2048 /* windows of chunks read ahead for each lane; a power of two */
+#define ENG_CHUNK_MAX       1024 /* windows: a longer chunk is dealt in parts */
 #define ENG_EMPTY_NS        20000ull /* a job that finds no op sleeps so long */
 #define ENG_MAX_EVALUATIONS 65536    /* of which times are kept */
 
@@ -46,8 +49,11 @@ enum eng_op_kind {
 	ENG_IDLE,       /* sleep for length ns */
 	ENG_EDGE,       /* wait until lane file has done its record offset */
 	ENG_COMPUTE,    /* compute alone */
-	ENG_END,        /* of the selection; one pass is done */
-	ENG_STOP,       /* nothing follows; offset: errno if the trace could not be read, else 0 */
+	ENG_POOL, /* take chunks until there are none; offset: generation, need: group, length: participants,
+			 * in a ring: offset is the pool's place */
+	ENG_CHUNK, /* shared: one chunk, length windows from place offset on */
+	ENG_END,   /* of the selection; one pass is done */
+	ENG_STOP,  /* nothing follows; offset: errno if the trace could not be read, else 0 */
 };
 
 /* One step of a lane: a cache line. */
@@ -61,11 +67,15 @@ struct eng_op {
 	uint64_t
 		need; /* shared: so many ops have to be done before this one may begin; barrier: its group */
 	uint8_t kind;
-	uint8_t hint; /* enum flt_hint_op */
+	uint8_t hint; /* enum flt_hint_op; of a window: ENG_DYNAMIC, ENG_CHUNK_FIRST */
 	uint16_t file;
 	uint32_t advice;
-	uint64_t slot; /* shared: turn of this place in the ring; atomic */
+	uint64_t
+		slot; /* shared: turn of this place in the ring, atomic; of a chunk: its pool's serial */
 };
+
+#define ENG_DYNAMIC     (1u << 0) /* part of a chunk that any lane may take */
+#define ENG_CHUNK_FIRST (1u << 1)
 
 /* Ops of one lane from the decoder to the lane's job: one writer, one reader, no lock. */
 struct eng_ring {
@@ -76,12 +86,25 @@ struct eng_ring {
 	uint64_t limit;                                 /* the job's last look at head */
 };
 
+/*
+ * Windows of chunks, from the decoder to whoever takes them: see pool.h. A chunk lies in neighbouring places, the first
+ * of which has the number of its windows in need. A place is free when its kind is 0.
+ */
+struct eng_chunks {
+	struct eng_op *op; /* NULL before the first chunk */
+	_Alignas(ENG_CACHE_LINE) uint64_t head,
+		first; /* the decoder's own: next place; unpublished chunk */
+	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t published;
+	uint64_t take; /* first chunk that nobody has taken; under the pools' lock */
+};
+
 /* Ops of all lanes to any job: one writer, many readers that take tickets. */
 struct eng_deal {
 	struct eng_op *op;
 	_Alignas(ENG_CACHE_LINE) uint64_t head; /* the decoder's own */
 	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t ticket;
 	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t done; /* ops finished */
+	struct eng_chunks chunks;
 };
 
 /* ---- why a replay ended ---------------------------------------------------- */
@@ -156,6 +179,8 @@ struct eng_evaluation {
 	bool measured;
 	_Atomic uint64_t major, minor, blocked, bytes, compute; /* compute in ticks */
 	uint64_t read_bytes; /* HOST_UNKNOWN where /proc/self/io does not tell */
+	uint64_t refaults;   /* pages; HOST_UNKNOWN where nothing was sampled */
+	uint64_t held;       /* at its start, memory that is no page cache; HOST_UNKNOWN likewise */
 };
 
 /* What the machine and the process counted up to a moment. */
@@ -180,12 +205,15 @@ struct eng_lane {
 	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t
 		done_seq;            /* 1 + the last record it has done, for edges */
 	_Atomic uint64_t evaluation; /* 1 + the one it is in */
+	_Atomic uint64_t
+		dealt_seq; /* 1 + the last of its records that was done as part of a chunk */
 	struct eng_ring ring;
+	struct eng_chunks chunks;
 };
 
 /* What a job has done; times are ticks. */
 struct eng_counts {
-	uint64_t windows, bytes, barriers;
+	uint64_t windows, bytes, barriers, chunks;
 	uint64_t compute, touch, waited;
 	uint64_t major, minor, blocked;
 	uint64_t preempted; /* ru_nivcsw */
@@ -195,6 +223,16 @@ struct eng_counts {
 
 /* Asks the caller's world whether a job should end: ENG_RUNNING, or the reason. Called in waits, every 50 us or so. */
 typedef enum eng_end (*eng_ask_fn)(void *arg);
+
+/* A chunk that a job has taken. */
+struct eng_hand {
+	struct eng_chunks *from;
+	struct eng_lane *lane; /* that it was recorded in; NULL with streams=shared */
+	uint64_t at;           /* place of the next window */
+	uint32_t left;         /* windows */
+};
+
+struct eng_pool;
 
 struct eng_job {
 	struct eng_group *group;
@@ -210,9 +248,12 @@ struct eng_job {
 	/* The job's thread alone, while it runs. */
 	_Alignas(ENG_CACHE_LINE) struct eng_op op; /* shared: the op at hand */
 	const struct eng_op *at;   /* op handed out by eng_job_next() and not finished */
-	uint64_t debt;             /* ticks that the last spin took too long */
+	uint64_t debt;             /* ticks of compute that were spent already */
+	uint64_t busy;             /* when it last computed; 0: it has waited since */
 	uint64_t pass, pass_start; /* ticks */
 	struct eng_barrier *last;  /* barrier group it was in last */
+	struct eng_pool *pool;     /* it takes chunks of */
+	struct eng_hand hand;
 	uint64_t gate; /* 1 + evaluation that the main lane has to be in before this lane goes on */
 	uint8_t sink;
 	bool entered, finished, left;
@@ -220,7 +261,7 @@ struct eng_job {
 	/* Counted, read by others when the job is done. */
 	struct eng_counts count, base; /* base: when the measured part began */
 	struct eng_counts last_count;  /* at the last mark */
-	uint64_t own_sleeps, starved;
+	uint64_t own_sleeps, starved, pools_left;
 	uint64_t entry;      /* evaluation entry it is accounted to; UINT64_MAX: none */
 	bool measuring;      /* the measured part has begun */
 	uint64_t epoch_seen; /* shared */
@@ -246,6 +287,7 @@ struct eng_selection {
 };
 
 struct eng_decoder;
+struct eng_pools;
 
 struct eng_group {
 	struct eng_group *next;
@@ -265,10 +307,10 @@ struct eng_group {
 	struct eng_lane *lane;
 	uint32_t lanes, main_lane, barrier_lanes;
 	struct eng_job *job;
-	uint32_t jobs;
-	bool shared, spin; /* spin at barriers: there is a CPU for every job */
-	uint64_t limit;    /* bytes; HOST_UNKNOWN: none */
-	uint64_t page;     /* this machine's */
+	uint32_t jobs, cpus; /* that they may use */
+	bool shared, spin;   /* spin at barriers */
+	uint64_t limit;      /* bytes; HOST_UNKNOWN: none */
+	uint64_t page;       /* this machine's */
 
 	/* Coming and going; under the lock. */
 	pthread_mutex_t lock;
@@ -292,12 +334,15 @@ struct eng_group {
 	_Atomic uint32_t stuck; /* jobs that have waited for long */
 	struct eng_deal deal;
 	struct eng_decoder *decoder;
+	struct eng_pools *pools;
 	char stop_text[HOST_ERR_MAX + 512];
 	uint32_t stop_job;
 	_Atomic uintptr_t bus_address;
 
 	/* Pressure. */
 	struct host_memcg *memcg;
+	struct host_balloon *balloon;
+	json_t *balloon_facts; /* when it was released */
 	char memcg_path[HOST_PATH_MAX];
 	enum host_memcg_version memcg_version;
 	pthread_mutex_t hold_lock;
@@ -315,6 +360,8 @@ struct eng_group {
 	uint64_t current;       /* entry being timed; UINT64_MAX none */
 	_Atomic uint64_t epoch; /* shared: changes with every mark; 1 + entry * 2 + measured */
 	uint64_t current_bytes;
+	uint64_t sampled_ns;       /* when the last mark was sampled; 0: none was */
+	uint64_t current_refaults; /* at the start of the entry being timed */
 	struct host_device device[HOST_DEVICES_MAX];
 	int devices;
 	struct host_sampler *sampler;

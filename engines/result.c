@@ -14,52 +14,10 @@
 #include "engines/figures.h"
 #include "engines/group.h"
 #include "engines/measure.h"
+#include "engines/result_parts.h"
+#include "engines/warnings.h"
 
 #define RESULT_VERSION 1
-#define OTHERS_SHARE   0.05 /* of one CPU: more of it by other programs is worth a warning */
-
-/* ---- small values ------------------------------------------------------------------- */
-
-static json_t *real(double v)
-{
-	return isfinite(v) ? json_real(v) : json_null();
-}
-
-static json_t *count(uint64_t v)
-{
-	return v == HOST_UNKNOWN ? json_null() : json_integer((json_int_t)v);
-}
-
-static json_t *whole(double v)
-{
-	return isfinite(v) ? json_integer((json_int_t)v) : json_null();
-}
-
-static json_t *text(const char *s)
-{
-	return s ? json_string(s) : json_null();
-}
-
-static json_t *rise(uint64_t from, uint64_t to)
-{
-	return from == HOST_UNKNOWN || to == HOST_UNKNOWN ? json_null()
-							  : json_integer((json_int_t)(to - from));
-}
-
-static void set(json_t *o, const char *key, json_t *v)
-{
-	json_object_set_new(o, key, v);
-}
-
-static json_t *copy(const json_t *o)
-{
-	return o ? json_deep_copy(o) : json_null();
-}
-
-static json_t *seconds(uint64_t ticks)
-{
-	return json_real((double)eng_ticks_to_ns(ticks) / 1e9);
-}
 
 /* ---- what was asked for --------------------------------------------------------------- */
 
@@ -111,6 +69,8 @@ static json_t *options_object(const struct eng_group *g)
 	json_t *o = json_object();
 
 	set(o, "streams", text(eng_streams_name(g->set.streams)));
+	set(o, "chunks", text(eng_chunking_name(g->set.chunks)));
+	set(o, "waits", text(g->spin ? "spin" : "sleep"));
 	set(o, "pace", text(eng_pace_name(g->set.pace)));
 	set(o, "cpu_scale", json_real(g->set.cpu_scale));
 	set(o, "pressure", text(eng_pressure_name(g->set.pressure)));
@@ -252,6 +212,7 @@ static json_t *evaluations_array(const struct eng_group *g)
 		set(o, "major_faults", count(atomic_load(&e->major)));
 		set(o, "minor_faults", count(atomic_load(&e->minor)));
 		set(o, "blocked_faults", count(atomic_load(&e->blocked)));
+		set(o, "refaults", count(e->refaults));
 		set(o, "recorded_s", real((double)r->dur / 1e9));
 		set(o, "measured", json_boolean(e->measured));
 		json_array_append_new(a, o);
@@ -274,6 +235,7 @@ static json_t *lanes_array(const struct eng_group *g)
 		set(o, "role", text(j->lane ? j->lane->role : NULL));
 		set(o, "job", text(j->name));
 		set(o, "windows", count(c->windows - b->windows));
+		set(o, "chunks", count(c->chunks - b->chunks));
 		set(o, "touched_bytes", count(c->bytes - b->bytes));
 		set(o, "compute_s", seconds(c->compute - b->compute));
 		set(o, "barrier_s", seconds(c->waited - b->waited));
@@ -284,152 +246,6 @@ static json_t *lanes_array(const struct eng_group *g)
 		set(o, "blocked_faults", count(c->blocked - b->blocked));
 		set(o, "barriers", count(c->barriers - b->barriers));
 		set(o, "preempted", count(c->preempted - b->preempted));
-		json_array_append_new(a, o);
-	}
-	return a;
-}
-
-/* ---- the machine -------------------------------------------------------------------------- */
-
-static json_t *faults_object(const struct eng_group *g, const struct eng_figures *f)
-{
-	bool known = g->from_taken && g->to_taken;
-	json_t *o = json_object();
-
-	set(o, "major", count(f->major));
-	set(o, "minor", count(f->minor));
-	set(o, "blocked", count(f->blocked));
-	set(o, "process_major", known ? rise(g->from.major, g->to.major) : json_null());
-	set(o, "process_minor", known ? rise(g->from.minor, g->to.minor) : json_null());
-	set(o, "blocked_how", text("rise of ru_nvcsw of each lane less the engine's own sleeps"));
-	return o;
-}
-
-static json_t *io_object(const struct eng_group *g, const struct eng_figures *f)
-{
-	json_t *o = json_object(), *a = json_array();
-
-	for (int i = 0; i < g->devices; i++) {
-		const struct host_device *dev = &g->device[i];
-		struct host_diskdiff d;
-		json_t *e;
-
-		if (!eng_device_diff(g, i, &d))
-			continue;
-		e = json_object();
-		set(e, "name", text(dev->name));
-		set(e, "kind", text(host_device_kind_name(dev->kind)));
-		set(e, "parent", text(dev->parent >= 0 ? g->device[dev->parent].name : NULL));
-		set(e, "disk", json_boolean(dev->leaf));
-		set(e, "reads", count(d.reads));
-		set(e, "read_bytes", count(d.read_bytes));
-		set(e, "read_iops", real(d.read_iops));
-		set(e, "bandwidth_bytes_per_s",
-		    d.seconds > 0 ? whole((double)d.read_bytes / d.seconds) : json_null());
-		set(e, "await_ms", d.reads ? real(d.read_await_ms) : json_null());
-		set(e, "read_size_bytes", d.reads ? whole(d.read_size) : json_null());
-		set(e, "utilisation", real(d.util));
-		set(e, "queue", real(d.queue));
-		set(e, "writes", count(d.writes));
-		set(e, "write_bytes", count(d.write_bytes));
-		json_array_append_new(a, e);
-	}
-	set(o, "read_bytes", count(f->read_of_process ? f->read_bytes : HOST_UNKNOWN));
-	set(o, "foreign_read_bytes", count(f->foreign_read));
-	set(o, "write_bytes", count(f->write_bytes));
-	set(o, "devices", a);
-	return o;
-}
-
-static json_t *memory_object(const struct eng_group *g)
-{
-	bool cg = g->memcg_path[0];
-	json_t *o = json_object();
-
-	set(o, "pressure", text(eng_pressure_name(g->set.pressure)));
-	set(o, "limit_bytes", count(g->limit));
-	set(o, "limit_type", text(eng_limit_type_name(g->set.limit_type)));
-	set(o, "cgroup_version", cg ? json_integer(g->memcg_version) : json_null());
-	set(o, "cgroup", text(cg ? g->memcg_path : NULL));
-	set(o, "footprint_bytes", count(g->footprint));
-	set(o, "held_bytes", count(g->held_end));
-	set(o, "own_bytes", count(g->own_bytes));
-	set(o, "page_tables_bytes",
-	    count(g->to_taken ? g->to.metric[HOST_METRIC_PAGE_TABLES] : HOST_UNKNOWN));
-	set(o, "evicted_bytes", count(g->evicted));
-	set(o, "left_bytes", count(g->left_bytes));
-	set(o, "start", cg && g->from_taken ? host_memcg_stat_json(&g->from.memcg) : json_null());
-	set(o, "end", cg && g->to_taken ? host_memcg_stat_json(&g->to.memcg) : json_null());
-	set(o, "peak_bytes", count(cg && g->to_taken ? g->to.memcg.peak : HOST_UNKNOWN));
-	return o;
-}
-
-static json_t *psi(const struct eng_group *g, enum host_metric m)
-{
-	uint64_t a = g->from.metric[m], b = g->to.metric[m];
-
-	if (!g->from_taken || !g->to_taken || a == HOST_UNKNOWN || b == HOST_UNKNOWN)
-		return json_null();
-	return json_real((double)(b - a) / 1e6);
-}
-
-static json_t *metric(const struct eng_group *g, enum host_metric m)
-{
-	return g->from_taken && g->to_taken ? rise(g->from.metric[m], g->to.metric[m])
-					    : json_null();
-}
-
-static json_t *pressure_object(const struct eng_group *g)
-{
-	bool cg = g->memcg_path[0];
-	/* v1 groups know nothing of pressure, nor of who reclaimed. */
-	bool own = cg && g->memcg_version == HOST_MEMCG_V2;
-	json_t *o = json_object(), *r = json_object();
-
-	set(o, "scope", text(own ? "cgroup" : "machine"));
-	set(o, "memory_some_s", psi(g, HOST_METRIC_PSI_MEM_SOME));
-	set(o, "memory_full_s", psi(g, HOST_METRIC_PSI_MEM_FULL));
-	set(o, "io_some_s", psi(g, HOST_METRIC_PSI_IO_SOME));
-	set(o, "io_full_s", psi(g, HOST_METRIC_PSI_IO_FULL));
-	set(o, "cpu_some_s", psi(g, HOST_METRIC_PSI_CPU_SOME));
-	set(r, "scope", text(own ? "cgroup" : "machine"));
-	set(r, "scan_kswapd",
-	    metric(g, own ? HOST_METRIC_CG_SCAN_KSWAPD : HOST_METRIC_VM_SCAN_KSWAPD));
-	set(r, "scan_direct",
-	    metric(g, own ? HOST_METRIC_CG_SCAN_DIRECT : HOST_METRIC_VM_SCAN_DIRECT));
-	set(r, "steal_kswapd",
-	    metric(g, own ? HOST_METRIC_CG_STEAL_KSWAPD : HOST_METRIC_VM_STEAL_KSWAPD));
-	set(r, "steal_direct",
-	    metric(g, own ? HOST_METRIC_CG_STEAL_DIRECT : HOST_METRIC_VM_STEAL_DIRECT));
-	set(r, "refault_file",
-	    metric(g, own ? HOST_METRIC_CG_REFAULT_FILE : HOST_METRIC_VM_REFAULT_FILE));
-	set(r, "refault_anon",
-	    metric(g, own ? HOST_METRIC_CG_REFAULT_ANON : HOST_METRIC_VM_REFAULT_ANON));
-	set(r, "swap_in", metric(g, HOST_METRIC_VM_PSWPIN));
-	set(r, "swap_out", metric(g, HOST_METRIC_VM_PSWPOUT));
-	set(o, "reclaim", r);
-	return o;
-}
-
-static json_t *files_array(const struct eng_group *g)
-{
-	json_t *a = json_array();
-
-	for (uint32_t i = 0; i < g->files; i++) {
-		const struct eng_file *f = &g->file[i];
-		uint64_t align = f->bus_base & -f->bus_base;
-		json_t *o = json_object();
-
-		set(o, "path", text(f->path));
-		set(o, "recorded_path", text(f->recorded));
-		set(o, "size_bytes", count(f->facts.size));
-		set(o, "needed_bytes", count(f->size));
-		set(o, "ours", json_boolean(f->facts.ours));
-		set(o, "fstype", text(f->facts.fstype));
-		set(o, "mount", text(f->facts.mount));
-		set(o, "options", text(f->facts.options));
-		set(o, "extents", count(f->facts.extents));
-		set(o, "alignment_bytes", count(align > (2u << 20) ? 2u << 20 : align));
 		json_array_append_new(a, o);
 	}
 	return a;
@@ -460,46 +276,6 @@ static bool complete(struct eng_group *g)
 	return g->loops == UINT64_MAX && why == ENG_RUNTIME && atomic_load(&g->passes) >= 1;
 }
 
-static void add_warnings(struct eng_group *g, const struct eng_figures *f)
-{
-	double others = g->to.others_cpu - g->from.others_cpu;
-	const json_t *limit = json_object_get(flt_header(g->trace), "memory_limit");
-	uint64_t starved = 0;
-
-	for (uint32_t i = 0; i < g->jobs; i++)
-		starved += g->job[i].starved;
-	if (g->set.pressure == ENG_PRESSURE_NONE && json_is_integer(limit))
-		eng_warn(g,
-			 "recorded under a limit of %" JSON_INTEGER_FORMAT
-			 " MiB, replayed without one (pressure=memcg): the two do not compare",
-			 json_integer_value(limit) >> 20);
-	if (g->from.others_cpu >= 0 && g->to.others_cpu >= 0 &&
-	    others > OTHERS_SHARE * f->duration && others > 0.1)
-		eng_warn(
-			g,
-			"other programs had the CPUs for %.1f s meanwhile, and lanes wait for each other at "
-			"barriers: repeat it on a quiet machine",
-			others);
-	if (f->duration > 0 && (double)starved * ENG_EMPTY_NS / 1e9 > 0.005 * f->duration * g->jobs)
-		eng_warn(g, "jobs waited %" PRIu64 " times for the trace to be decoded", starved);
-	if (f->foreign_read != HOST_UNKNOWN && f->foreign_read > f->read_bytes / 20 + (1u << 20))
-		eng_warn(g, "others read %" PRIu64 " MiB from the same drive meanwhile",
-			 f->foreign_read >> 20);
-	if (g->left_bytes)
-		eng_warn(g,
-			 "%" PRIu64 " KiB of the data files could not be evicted before the start",
-			 g->left_bytes >> 10);
-	if (json_is_false(json_object_get(json_object_get(flt_trailer(g->trace), "judgement"),
-					  "predictive")))
-		eng_warn(g, "the trace does not claim to predict other limits or drives: %s",
-			 json_string_value(json_object_get(
-				 json_object_get(flt_trailer(g->trace), "judgement"), "why"))
-				 ? json_string_value(json_object_get(
-					   json_object_get(flt_trailer(g->trace), "judgement"),
-					   "why"))
-				 : "no reason is given");
-}
-
 json_t *eng_result_make(struct eng_group *g)
 {
 	json_t *o = json_object();
@@ -514,7 +290,7 @@ json_t *eng_result_make(struct eng_group *g)
 		return NULL;
 	}
 	eng_figures_make(g, f);
-	add_warnings(g, f);
+	eng_warn_of_run(g, f);
 	gmtime_r(&at, &tm);
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	set(o, "format", text("faultline-result"));
@@ -537,11 +313,13 @@ json_t *eng_result_make(struct eng_group *g)
 	set(o, "evaluations", evaluations_array(g));
 	set(o, "evaluations_dropped", count(g->evaluations_dropped));
 	set(o, "lanes", lanes_array(g));
-	set(o, "faults", faults_object(g, f));
-	set(o, "io", io_object(g, f));
-	set(o, "memory", memory_object(g));
-	set(o, "pressure", pressure_object(g));
-	set(o, "files", files_array(g));
+	set(o, "faults", eng_result_faults(g, f));
+	set(o, "io", eng_result_io(g, f));
+	set(o, "memory", eng_result_memory(g));
+	set(o, "pressure", eng_result_pressure(g));
+	set(o, "reclaim", eng_result_reclaim(g));
+	set(o, "balloon", copy(g->balloon_facts));
+	set(o, "files", eng_result_files(g));
 	set(o, "machine", copy(g->machine));
 	set(o, "drive", copy(g->drive));
 	set(o, "warnings", copy(g->warnings));

@@ -9,8 +9,10 @@
 #include <stdint.h>
 
 enum eng_streams { ENG_STREAMS_RECORDED = 0, ENG_STREAMS_SHARED };
+enum eng_chunking { ENG_CHUNKS_DEALT = 0, ENG_CHUNKS_RECORDED };
+enum eng_waits { ENG_WAITS_AUTO = 0, ENG_WAITS_SPIN, ENG_WAITS_SLEEP };
 enum eng_pace { ENG_PACE_COMPUTE = 0, ENG_PACE_NONE, ENG_PACE_WALL };
-enum eng_pressure { ENG_PRESSURE_NONE = 0, ENG_PRESSURE_MEMCG };
+enum eng_pressure { ENG_PRESSURE_NONE = 0, ENG_PRESSURE_MEMCG, ENG_PRESSURE_GLOBAL };
 enum eng_limit_type { ENG_LIMIT_MAX = 0, ENG_LIMIT_HIGH };
 enum eng_hints {
 	ENG_HINTS_RECORDED = 0,
@@ -28,6 +30,8 @@ enum eng_hints {
 struct eng_settings {
 	const char *trace;
 	enum eng_streams streams;
+	enum eng_chunking chunks;
+	enum eng_waits waits;
 	enum eng_pace pace; /* may differ between jobs */
 	double cpu_scale;   /* may differ between jobs; 0.01 to 100 */
 	enum eng_pressure pressure;
@@ -42,6 +46,8 @@ struct eng_settings {
 };
 
 const char *eng_streams_name(enum eng_streams v);
+const char *eng_chunking_name(enum eng_chunking v);
+const char *eng_waits_name(enum eng_waits v);
 const char *eng_pace_name(enum eng_pace v);
 const char *eng_pressure_name(enum eng_pressure v);
 const char *eng_limit_type_name(enum eng_limit_type v);

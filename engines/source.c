@@ -199,6 +199,24 @@ static int take_barrier(struct eng_source *s, const struct flt_record *r)
 	return 0;
 }
 
+/* Played as recorded, chunks are windows like others. */
+static bool deals_chunks(const struct eng_source *s)
+{
+	return s->group->set.chunks == ENG_CHUNKS_DEALT;
+}
+
+static void take_pool(struct eng_source *s, const struct flt_record *r)
+{
+	struct eng_op *op;
+
+	if (!deals_chunks(s))
+		return;
+	op = take(s, ENG_POOL, r);
+	op->need = r->f[FLT_P_POOL_GROUP];
+	op->offset = r->f[FLT_P_POOL_GENERATION];
+	op->length = r->f[FLT_P_POOL_PARTICIPANTS];
+}
+
 static void take_edge(struct eng_source *s, const struct flt_record *r)
 {
 	struct eng_op *op;
@@ -215,13 +233,25 @@ static void take_edge(struct eng_source *s, const struct flt_record *r)
 
 static int take_record(struct eng_source *s, const struct flt_record *r)
 {
+	int ret;
+
 	switch (r->kind) {
 	case FLT_P_WINDOW:
-		return take_io(s, r, ENG_WINDOW);
+		ret = take_io(s, r, ENG_WINDOW);
+		if (s->has_pending && deals_chunks(s) && r->f[FLT_P_WINDOW_FLAGS] != FLT_NONE) {
+			if (r->f[FLT_P_WINDOW_FLAGS] & FLT_PW_DYNAMIC)
+				s->pending.hint |= ENG_DYNAMIC;
+			if (r->f[FLT_P_WINDOW_FLAGS] & FLT_PW_CHUNK)
+				s->pending.hint |= ENG_CHUNK_FIRST;
+		}
+		return ret;
 	case FLT_P_READ:
 		return take_io(s, r, ENG_READ);
 	case FLT_P_BARRIER:
 		return take_barrier(s, r);
+	case FLT_P_POOL:
+		take_pool(s, r);
+		return 0;
 	case FLT_P_HINT:
 		take_hint(s, r);
 		return 0;

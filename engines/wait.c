@@ -77,10 +77,27 @@ static void look_for_deadlock(struct eng_wait *w, uint64_t now)
 	}
 }
 
+bool eng_wait_look(struct eng_wait *w)
+{
+	uint64_t now;
+
+	if (eng_stopped(w->job->group))
+		goto stopped;
+	now = eng_ticks();
+	if (now < w->next_look)
+		return true;
+	w->next_look = now + eng_ns_to_ticks(LOOK_NS);
+	look_for_deadlock(w, now);
+	if (!eng_look(w->job))
+		return true;
+stopped:
+	eng_wait_end(w);
+	return false;
+}
+
 bool eng_wait_step(struct eng_wait *w)
 {
 	struct eng_group *g = w->job->group;
-	uint64_t now;
 
 	w->spins++;
 	if (g->spin || w->spins < SPINS_FIRST) {
@@ -98,18 +115,7 @@ bool eng_wait_step(struct eng_wait *w)
 		w->job->own_sleeps++;
 		w->turn = atomic_load(&g->turn);
 	}
-	if (eng_stopped(g))
-		goto stopped;
-	now = eng_ticks();
-	if (now < w->next_look)
-		return true;
-	w->next_look = now + eng_ns_to_ticks(LOOK_NS);
-	look_for_deadlock(w, now);
-	if (!eng_look(w->job))
-		return true;
-stopped:
-	eng_wait_end(w);
-	return false;
+	return eng_wait_look(w);
 }
 
 uint64_t eng_wait_end(struct eng_wait *w)
@@ -120,14 +126,36 @@ uint64_t eng_wait_end(struct eng_wait *w)
 	return eng_ticks() - w->began;
 }
 
-bool eng_pause(struct eng_job *j, uint64_t until, bool sleep)
+bool eng_spin(struct eng_job *j, uint64_t *now_io, uint64_t until, uint64_t *over)
+{
+	uint64_t off = eng_ns_to_ticks(ENG_OFF_CPU_NS), look = eng_ns_to_ticks(LOOK_NS);
+	uint64_t now = *now_io, next = now + look;
+
+	while (now < until) {
+		uint64_t t = eng_ticks();
+
+		if (t - now > off)
+			until += t - now;
+		now = t;
+		if (now < next)
+			continue;
+		if (eng_look(j))
+			return false;
+		next = now + look;
+	}
+	*over = now - until;
+	*now_io = now;
+	return true;
+}
+
+bool eng_pause(struct eng_job *j, uint64_t until)
 {
 	uint64_t now = eng_ticks(), slice = eng_ns_to_ticks(LOOK_NS);
 
 	while (now < until) {
 		uint64_t left = eng_ticks_to_ns(until - now);
 
-		if (sleep && left > 2 * LOOK_NS) {
+		if (left > 2 * LOOK_NS) {
 			host_sleep_ns(left - LOOK_NS > SLEEP_NS ? SLEEP_NS : left - LOOK_NS);
 			j->own_sleeps++;
 		} else {

@@ -6,7 +6,7 @@
 requires_replay
 
 options=$(fio --enghelp="$ENGINE" | sed -n 's/^\([a-z_]*\) *: .*/\1/p')
-assert_eq "$(wc -w <<<"$options")" 13 "options: $options"
+assert_eq "$(wc -w <<<"$options")" 15 "options: $options"
 fio --cmdhelp=all | sed -n 's/^\([a-z_]*\) *: .*/\1/p' >"$TMP/fio"
 [ -s "$TMP/fio" ] || fail "no options of fio's own found"
 for option in $options; do
