@@ -218,9 +218,9 @@ $(ENGINE): $(ENGINE_FIO_OBJ) $(ENGINE_OWN_OBJ) $(LIBHOST) $(LIBFLTRACE) $(BUILD)
 		-Wl,--version-script=$(BUILD)/engine.map -o $@ $(filter %.o %.a,$^) $(TRACES_LIBS) \
 		-lpthread -lm
 
-$(BUILD)/engine.map:
+$(BUILD)/engine.map: Makefile
 	@mkdir -p $(@D)
-	@printf '{ global: ioengine; get_ioengine; local: *; };\n' >$@
+	@printf '{ global: ioengine; get_ioengine; faultline_evaluation; faultline_barrier; local: *; };\n' >$@
 
 $(BUILD)/gguf-gen: $(GGUF_OBJ)
 	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ -lpthread -lm
