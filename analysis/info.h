@@ -17,6 +17,10 @@ struct ana_info {
 
 /* info_head.c: who, what, where, when, complete or not. */
 void ana_info_head(const struct ana_info *info);
+/* "  LABEL  text"; nothing without a text. */
+void ana_info_line(const char *label, const char *text);
+/* info_mode.c: how it was captured and judged, calibration, compute, pools, pressure. */
+void ana_info_mode(const struct ana_info *info);
 /* One line: what may be done with a trace of this mode. BUF is returned. */
 const char *ana_info_use(const struct ana_info *info, char *buf, size_t len);
 /* One line: complete, lossy, unfinished, damaged, and what to do. BUF is returned. */

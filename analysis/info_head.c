@@ -23,7 +23,7 @@ static void add(char *buf, size_t len, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void line(const char *label, const char *text)
+void ana_info_line(const char *label, const char *text)
 {
 	char safe[4096];
 
@@ -129,7 +129,7 @@ static void print_drives(const struct ana_info *info)
 			    ana_number(queue, "read_ahead_kb", 0));
 		if (*ana_text(queue, "scheduler", ""))
 			add(text, sizeof(text), ", scheduler %s", ana_text(queue, "scheduler", ""));
-		line("drive", text);
+		ana_info_line("drive", text);
 	}
 }
 
@@ -152,7 +152,7 @@ static void print_models(const struct ana_info *info)
 			 ana_bytes(a, bytes));
 		if (models > 1)
 			add(text, sizeof(text), " in %zu files", models);
-		line("model", text);
+		ana_info_line("model", text);
 	}
 }
 
@@ -181,6 +181,11 @@ const char *ana_info_use(const struct ana_info *info, char *buf, size_t len)
 		snprintf(buf, len, "a basis for predictions");
 		if (limit)
 			add(buf, len, ", down to a limit of %s", ana_bytes(a, limit));
+		return buf;
+	}
+	if (!strcmp(mode, "reference") && json_is_false(json_object_get(judgement, "usable"))) {
+		snprintf(buf, len, "no predictions: %s",
+			 ana_text(judgement, "why", "the capture is not usable"));
 		return buf;
 	}
 	snprintf(buf, len,
@@ -264,7 +269,7 @@ static void print_lost(const struct ana_info *info)
 			continue;
 		snprintf(text, sizeof(text), "%s %s", ana_count(a, (uint64_t)json_integer_value(v)),
 			 key);
-		line("lost", text);
+		ana_info_line("lost", text);
 	}
 }
 
@@ -297,25 +302,30 @@ void ana_info_head(const struct ana_info *info)
 	char text[4096], a[ANA_TEXT];
 
 	print_headline(info);
-	line("recorded", recorded_text(header, text, sizeof(text)));
-	line("command", command_text(json_object_get(header, "command"), text, sizeof(text)));
+	ana_info_line("recorded", recorded_text(header, text, sizeof(text)));
+	ana_info_line("command",
+		      command_text(json_object_get(header, "command"), text, sizeof(text)));
 	if (json_is_integer(json_object_get(trailer, "exit_status")) &&
 	    json_integer_value(json_object_get(trailer, "exit_status"))) {
 		snprintf(text, sizeof(text), "the command failed with %lld",
 			 (long long)json_integer_value(json_object_get(trailer, "exit_status")));
-		line("exit status", text);
+		ana_info_line("exit status", text);
 	}
-	line("directory", ana_text(header, "cwd", ""));
-	line("label", ana_text(header, "label", ""));
-	line("machine", ana_machine_text(ana_at(header, "machine"), text, sizeof(text)));
-	line("score", score_text(ana_at(header, "score"), text, sizeof(text)));
+	ana_info_line("directory", ana_text(header, "cwd", ""));
+	ana_info_line("label", ana_text(header, "label", ""));
+	ana_info_line("machine", ana_machine_text(ana_at(header, "machine"), text, sizeof(text)));
+	ana_info_line("score", score_text(ana_at(header, "score"), text, sizeof(text)));
 	print_drives(info);
 	print_models(info);
-	line("memory limit", limit ? ana_bytes(a, limit) : "");
-	line("fault-around", around ? ana_bytes(a, around) : "");
-	line("good for", ana_info_use(info, text, sizeof(text)));
-	line("complete", ana_info_complete(info, text, sizeof(text)));
+	ana_info_line("memory limit", limit ? ana_bytes(a, limit) : "");
+	ana_info_line("pressure", strcmp(ana_text(header, "pressure", ""), "global")
+					  ? ""
+					  : "on the whole machine (a balloon)");
+	ana_info_line("fault-around", around ? ana_bytes(a, around) : "");
+	ana_info_mode(info);
+	ana_info_line("good for", ana_info_use(info, text, sizeof(text)));
+	ana_info_line("complete", ana_info_complete(info, text, sizeof(text)));
 	print_lost(info);
-	line("note", ana_text(ana_at(trailer, "program"), "note", ""));
+	ana_info_line("note", ana_text(ana_at(trailer, "program"), "note", ""));
 	print_invariants(info);
 }
