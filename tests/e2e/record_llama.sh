@@ -16,7 +16,7 @@ if [ ! -e "$model" ]; then
 	"$GGUF_GEN" -p tiny -o "$model" || fail "cannot make the model"
 fi
 note_leftovers
-record one --memory-limit 64M --evict "$model" -- "$LLAMA_BENCH" -m "$model" -t 2 -p 16 -n 8 -r 1 -lm mmap --repack 0 \
+record one --memory-limit 48M --evict "$model" -- "$LLAMA_BENCH" -m "$model" -t 2 -p 16 -n 8 -r 1 -lm mmap --repack 0 \
 	--no-warmup -o json
 assert_exact one
 assert_no_leftovers
