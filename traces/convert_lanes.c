@@ -1,59 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The lanes of a program in the making: see convert_lanes.h. */
 #include "convert_lanes.h"
+#include "convert_infer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUE_FLUSH 4096 /* records of a lane before they are written */
-#define CLOCK_SLACK 3000 /* ns: times of a recording are rounded */
+#define QUEUE_FLUSH   4096  /* records of a lane before they are written */
+#define SEGMENT_LIMIT 65536 /* records of a segment, all lanes: longer ones are not held back */
+#define QUEUE_LIMIT   (4 * SEGMENT_LIMIT)
+#define CLOCK_SLACK   3000 /* ns: times of a recording are rounded */
+#define WAITS_MAX     4096
 
-/* ---- queue and summary ---- */
+/* ---- waits ---- */
 
-static int summary_add(struct convert *c, uint32_t lane, uint64_t evaluation)
+/* Too many without a record (a load phase that fills memory): the older half is summed up. */
+static void fold_waits(struct lane *l)
 {
-	struct lane *l = &c->lane[lane];
-	const struct survey *s = &c->s;
-	struct flt_record *r;
+	size_t half = WAITS_MAX / 2;
 
-	if (c->nsummary == c->cap_summary) {
-		size_t cap = c->cap_summary ? c->cap_summary * 2 : 256;
+	for (size_t i = 0; i < half; i++) {
+		uint64_t from = l->wait[i].start > l->cur_until ? l->wait[i].start : l->cur_until;
 
-		r = realloc(c->summary, cap * sizeof(*r));
-		if (!r)
-			return -ENOMEM;
-		c->summary = r;
-		c->cap_summary = cap;
+		l->folded += l->wait[i].end > from ? l->wait[i].end - from : 0;
 	}
-	r = &c->summary[c->nsummary++];
-	memset(r, 0, sizeof(*r));
-	r->kind = FLT_S_EVALUATION;
-	r->stream = lane;
-	r->start = evaluation ? s->mark[evaluation - 1].start : 0;
-	r->dur = (evaluation < s->nmarks ? s->mark[evaluation].start : s->mark[s->nmarks - 1].end) -
-		 r->start;
-	r->f[FLT_S_EVAL_INDEX] = evaluation;
-	r->f[FLT_S_EVAL_CLASS] = evaluation ? s->mark[evaluation - 1].mark_class : FLT_MC_LOAD;
-	r->f[FLT_S_EVAL_TOKENS] = evaluation ? s->mark[evaluation - 1].tokens : FLT_NONE;
-	r->f[FLT_S_EVAL_WINDOWS] = l->sums.windows;
-	r->f[FLT_S_EVAL_BYTES] = l->sums.bytes;
-	r->f[FLT_S_EVAL_BARRIERS] = l->sums.barriers;
-	r->f[FLT_S_EVAL_COMPUTE] = l->sums.compute;
-	r->f[FLT_S_EVAL_RECORDS] = l->sums.records;
-	memset(&l->sums, 0, sizeof(l->sums));
+	l->nwait -= half;
+	memmove(l->wait, l->wait + half, l->nwait * sizeof(*l->wait));
+}
+
+/* An interval may enclose earlier ones: a thread that was stopped was also off its CPU. */
+int convert_wait(struct lane *l, uint64_t start, uint64_t end)
+{
+	size_t i = l->nwait, j;
+
+	if (!l->has_cur || end <= start)
+		return 0;
+	while (i && l->wait[i - 1].end >= start)
+		i--;
+	for (j = i; j < l->nwait && l->wait[j].start <= end; j++) {
+		start = l->wait[j].start < start ? l->wait[j].start : start;
+		end = l->wait[j].end > end ? l->wait[j].end : end;
+	}
+	if (i == j && l->nwait == WAITS_MAX) {
+		fold_waits(l);
+		i = j = i > WAITS_MAX / 2 ? i - WAITS_MAX / 2 : 0;
+	}
+	if (i == j && l->nwait == l->cap_wait) {
+		size_t cap = l->cap_wait ? l->cap_wait * 2 : 16;
+		struct span *p = realloc(l->wait, cap * sizeof(*p));
+
+		if (!p)
+			return -ENOMEM;
+		l->wait = p;
+		l->cap_wait = cap;
+	}
+	memmove(&l->wait[i + 1], &l->wait[j], (l->nwait - j) * sizeof(*l->wait));
+	l->wait[i] = (struct span){start, end};
+	l->nwait = l->nwait - (j - i) + 1;
 	return 0;
 }
 
-static int summary_write(struct convert *c)
+/*
+ * How much of the intervals lies between FROM and TO. Those that end within the
+ * next record, before UNTIL, are part of that; what reaches beyond stays.
+ */
+static uint64_t take_waits(struct lane *l, uint64_t from, uint64_t to, uint64_t until)
 {
-	int ret = 0;
+	uint64_t sum = l->folded;
+	size_t kept = 0;
 
-	for (size_t i = 0; !ret && i < c->nsummary; i++)
-		ret = flt_writer_add(c->w, FLT_SUMMARY, &c->summary[i]);
-	c->nsummary = 0;
-	return ret;
+	for (size_t i = 0; i < l->nwait; i++) {
+		struct span w = l->wait[i];
+		uint64_t a = w.start > from ? w.start : from, b = w.end < to ? w.end : to;
+
+		sum += b > a ? b - a : 0;
+		if (w.end > until)
+			l->wait[kept++] = (struct span){w.start > until ? w.start : until, w.end};
+	}
+	l->nwait = kept;
+	if (to > from) /* what takes no time leaves them to what comes next */
+		l->folded = 0;
+	return sum < to - from ? sum : to - from;
 }
+
+/* ---- queue ---- */
 
 /* Writes what can no longer change of a lane's queue. */
 static int lane_write(struct convert *c, uint32_t lane)
@@ -61,233 +92,145 @@ static int lane_write(struct convert *c, uint32_t lane)
 	struct lane *l = &c->lane[lane];
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < l->held; i++) {
-		flt_writer_evaluation(c->w, l->q[i].evaluation);
-		ret = flt_writer_add(c->w, FLT_PROGRAM, &l->q[i].rec);
-	}
-	for (size_t g = 0; g < c->ngroups; g++)
-		for (uint32_t m = 0; m < c->group[g].members; m++)
-			if (c->group[g].member[m].lane == lane)
-				c->group[g].member[m].at -= l->held;
+	for (size_t i = 0; !ret && i < l->held; i++)
+		ret = convert_emit(c, lane, &l->q[i]);
+	for (size_t g = 0; g < c->nmeetings; g++)
+		for (uint32_t m = 0; m < c->meeting[g].members; m++)
+			if (c->meeting[g].member[m].lane == lane)
+				c->meeting[g].member[m].at -= l->held;
 	memmove(l->q, l->q + l->held, (l->n - l->held) * sizeof(*l->q));
 	l->n -= l->held;
 	l->held = 0;
 	return ret;
 }
 
-/* What is held back in a lane after group G is settled. */
-static void lane_release(struct convert *c, uint32_t lane)
+void convert_release(struct convert *c, uint32_t lane)
 {
 	struct lane *l = &c->lane[lane];
 
 	l->held = l->n;
-	for (size_t g = 0; g < c->ngroups; g++)
-		for (uint32_t m = 0; m < c->group[g].members; m++)
-			if (c->group[g].member[m].lane == lane &&
-			    c->group[g].member[m].at < l->held)
-				l->held = c->group[g].member[m].at;
+	if (!c->meets || convert_is_helper(c, lane))
+		return;
+	if (!l->cut)
+		l->held -= l->segment;
+	for (size_t g = 0; g < c->nmeetings; g++) {
+		for (uint32_t m = 0; m < c->meeting[g].members; m++) {
+			size_t at = c->meeting[g].member[m].at;
+
+			if (c->meeting[g].member[m].lane != lane || at >= l->n)
+				continue;
+			at -= l->q[at].segment == SEGMENT_CUT ? 0 : l->q[at].segment;
+			l->held = at < l->held ? at : l->held;
+		}
+	}
 }
 
-/* Moves the lane's record at hand into its queue. */
-static int lane_push(struct convert *c, uint32_t lane)
+static int queue_room(struct lane *l)
+{
+	size_t cap = l->cap ? l->cap * 2 : 256;
+	struct queued *p;
+
+	if (l->n < l->cap)
+		return 0;
+	p = realloc(l->q, cap * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	l->q = p;
+	l->cap = cap;
+	return 0;
+}
+
+int convert_insert(struct convert *c, uint32_t lane, size_t at, const struct flt_record *r)
 {
 	struct lane *l = &c->lane[lane];
-	struct flt_record *r = &l->cur;
+	int ret = queue_room(l);
+
+	if (ret)
+		return ret;
+	memmove(&l->q[at + 1], &l->q[at], (l->n - at) * sizeof(*l->q));
+	l->q[at] = (struct queued){.rec = *r, .evaluation = l->evaluation};
+	if (at < l->n)
+		l->q[at].evaluation = l->q[at + 1].evaluation;
+	l->n++;
+	for (size_t g = 0; g < c->nmeetings; g++)
+		for (uint32_t m = 0; m < c->meeting[g].members; m++)
+			if (c->meeting[g].member[m].lane == lane &&
+			    c->meeting[g].member[m].at >= at)
+				c->meeting[g].member[m].at++;
+	return 0;
+}
+
+/* The record that goes into the queue ends a segment, or is part of one. */
+static bool count_segment(struct convert *c, struct lane *l, struct queued *q)
+{
+	if (q->rec.kind == FLT_P_BARRIER) {
+		q->segment = l->cut ? SEGMENT_CUT : l->segment;
+		q->began = l->began;
+	}
+	if (q->rec.kind == FLT_P_BARRIER || q->rec.kind == FLT_P_MARK) {
+		l->segment = 0;
+		l->cut = false;
+		l->began = boundary_key(&q->rec);
+		return true;
+	}
+	if (++l->segment > SEGMENT_LIMIT / c->lanes + 64)
+		l->cut = true;
+	return l->cut && l->n - l->held > 256;
+}
+
+int convert_push(struct convert *c, uint32_t lane)
+{
+	struct lane *l = &c->lane[lane];
+	struct queued *q;
+	int ret = 0;
 
 	if (!l->has_cur)
 		return 0;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 256;
-		struct queued *p = realloc(l->q, cap * sizeof(*p));
-
-		if (!p)
-			return -ENOMEM;
-		l->q = p;
-		l->cap = cap;
-	}
-	l->sums.records++;
-	l->sums.compute += r->start > l->last_end ? r->start - l->last_end : 0;
-	if (r->kind == FLT_P_WINDOW || r->kind == FLT_P_READ) {
-		l->sums.windows++;
-		l->sums.bytes += r->f[FLT_P_WINDOW_LENGTH];
-		c->st->windows += r->kind == FLT_P_WINDOW;
-		c->st->reads += r->kind == FLT_P_READ;
-		c->st->window_bytes += r->f[FLT_P_WINDOW_LENGTH];
-	} else if (r->kind == FLT_P_BARRIER) {
-		l->sums.barriers++;
-		c->st->barriers++;
-	} else if (r->kind == FLT_P_HINT) {
-		c->st->hints++;
-	}
-	c->st->compute_ns += r->start > l->last_end ? r->start - l->last_end : 0;
-	l->last_end = flt_end(r);
-	l->q[l->n] = (struct queued){*r, l->evaluation};
+	ret = queue_room(l);
+	if (ret)
+		return ret;
+	q = &l->q[l->n];
+	*q = (struct queued){.rec = l->cur, .evaluation = l->evaluation, .events = l->cur_events};
 	l->has_cur = false;
-	if (l->held == l->n)
-		l->held++;
 	l->n++;
-	if (r->kind == FLT_P_BARRIER)
-		lane_release(c, lane); /* unless its generation is still coming in */
-	return l->held > QUEUE_FLUSH ? lane_write(c, lane) : 0;
+	if (count_segment(c, l, q) || !c->meets)
+		convert_release(c, lane);
+	if (c->infer && l->n > QUEUE_LIMIT / c->lanes + 1024)
+		ret = convert_relieve(c);
+	return ret ? ret : l->held > QUEUE_FLUSH ? lane_write(c, lane) : 0;
 }
 
-/* Begins a new record at hand; START is moved behind the last one's end. */
 int convert_begin(struct convert *c, uint32_t lane, uint32_t kind, uint64_t start, uint64_t end)
 {
 	struct lane *l = &c->lane[lane];
-	uint64_t floor = l->has_cur ? flt_end(&l->cur) : l->last_end;
-	int ret = lane_push(c, lane);
+	uint64_t floor = l->cur_until, waits;
+	uint32_t events;
+	int ret;
 
+	start = start > floor ? start : floor;
+	end = end > start ? end : start;
+	waits = take_waits(l, floor, start, end);
+	l->cur.dur += waits;
+	/* Faults cost the compute that follows them: without any they wait for the next. */
+	events = start - floor > waits ? l->events : 0;
+	l->events -= events;
+	ret = convert_push(c, lane);
 	memset(&l->cur, 0, sizeof(l->cur));
 	l->cur.kind = kind;
 	l->cur.stream = lane;
-	l->cur.start = start > floor ? start : floor;
-	l->cur.dur = end > l->cur.start ? end - l->cur.start : 0;
+	l->cur.start = start;
+	l->cur.dur = end - start;
+	l->cur_until = end;
+	l->cur_events = events;
 	l->has_cur = true;
 	return ret;
-}
-
-/* Time that is not compute: it becomes part of the wait of the record at hand. */
-void convert_wait(struct lane *l, uint64_t start, uint64_t end)
-{
-	uint64_t from;
-
-	if (!l->has_cur)
-		return;
-	from = start > flt_end(&l->cur) ? start : flt_end(&l->cur);
-	if (end > from)
-		l->cur.dur += end - from;
-}
-
-/* ---- barriers ---- */
-
-static void group_settle(struct convert *c, struct group *g);
-
-/* Some runners make a thread pool, hence a group, for every graph. */
-static void groups_retire(struct convert *c, uint64_t evaluation)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < c->ngroups; i++) {
-		struct group *g = &c->group[i];
-
-		if (g->evaluation + 2 > evaluation) {
-			c->group[kept++] = *g;
-			continue;
-		}
-		group_settle(c, g);
-		free(g->member);
-	}
-	c->ngroups = kept;
-}
-
-static struct group *group_get(struct convert *c, uint64_t id, uint64_t evaluation)
-{
-	struct group *g;
-
-	for (size_t i = 0; i < c->ngroups; i++)
-		if (c->group[i].id == id)
-			return &c->group[i];
-	if (c->ngroups >= 16)
-		groups_retire(c, evaluation);
-	g = realloc(c->group, (c->ngroups + 1) * sizeof(*g));
-	if (!g)
-		return NULL;
-	c->group = g;
-	g += c->ngroups++;
-	memset(g, 0, sizeof(*g));
-	g->id = id;
-	return g;
-}
-
-/* A barrier that is left out was counted when it went into its lane's queue. */
-static void uncount_barrier(struct convert *c, uint32_t lane, const struct queued *q)
-{
-	c->st->barriers--;
-	if (c->lane[lane].evaluation == q->evaluation) {
-		c->lane[lane].sums.barriers--;
-		return;
-	}
-	for (size_t i = c->nsummary; i-- > 0;) {
-		struct flt_record *r = &c->summary[i];
-
-		if (r->stream == lane && r->f[FLT_S_EVAL_INDEX] == q->evaluation) {
-			r->f[FLT_S_EVAL_BARRIERS]--;
-			return;
-		}
-	}
-}
-
-/*
- * All members of a generation are known: tell them how many they are. If they
- * do not all stand in the same evaluation (something was lost), a replay would
- * wait for ever: such a barrier is left out.
- */
-static void group_settle(struct convert *c, struct group *g)
-{
-	uint32_t members = g->members;
-
-	g->members = 0;
-	for (uint32_t m = 0; m < members; m++) {
-		struct lane *l = &c->lane[g->member[m].lane];
-		struct flt_record *r =
-			g->member[m].at < l->n ? &l->q[g->member[m].at].rec : &l->cur;
-
-		if (g->torn) {
-			if (g->member[m].at < l->n)
-				uncount_barrier(c, g->member[m].lane, &l->q[g->member[m].at]);
-			r->kind = FLT_P_IDLE;
-			r->dur = 0;
-			memset(r->f, 0, sizeof(r->f));
-		} else {
-			r->f[FLT_BARRIER_PARTICIPANTS] = members;
-		}
-	}
-	for (uint32_t m = 0; m < members; m++)
-		lane_release(c, g->member[m].lane);
-	c->torn += g->torn;
-	g->torn = false;
-}
-
-/* The lane's record at hand is a barrier: count it in, in the order of arrival. */
-int convert_join(struct convert *c, uint32_t lane)
-{
-	const struct lane *l = &c->lane[lane];
-	uint64_t generation = l->cur.f[FLT_BARRIER_GENERATION];
-	struct group *g = group_get(c, l->cur.f[FLT_BARRIER_GROUP], l->evaluation);
-
-	if (!g)
-		return -ENOMEM;
-	if (g->used && g->generation != generation)
-		group_settle(c, g);
-	if (!g->members) {
-		g->used = true;
-		g->generation = generation;
-		g->evaluation = l->evaluation;
-	}
-	if (g->evaluation != l->evaluation)
-		g->torn = true;
-	for (uint32_t m = 0; m < g->members; m++)
-		g->torn |= g->member[m].lane == lane; /* the same lane twice */
-	if (g->members == g->cap) {
-		size_t cap = g->cap ? g->cap * 2 : 8;
-		void *p = realloc(g->member, cap * sizeof(*g->member));
-
-		if (!p)
-			return -ENOMEM;
-		g->member = p;
-		g->cap = cap;
-	}
-	g->member[g->members].lane = lane;
-	g->member[g->members++].at = l->n; /* where it will be queued */
-	return 0;
 }
 
 /* ---- evaluations ---- */
 
 static uint64_t boundary(const struct convert *c, uint64_t evaluation)
 {
-	const struct survey *s = &c->s;
+	const struct survey *s = c->s;
 
 	if (!evaluation)
 		return 0;
@@ -299,36 +242,38 @@ int convert_mark(struct convert *c, uint32_t lane, uint64_t evaluation)
 	struct lane *l = &c->lane[lane];
 	const struct survey_mark *m = NULL;
 	uint64_t at = boundary(c, evaluation);
-	int ret;
+	int ret = 0;
 
+	if (c->infer && evaluation)
+		ret = infer_mark(c, lane, at);
 	/* Only the main thread computes between evaluations; the others wait for it. */
-	if (lane)
-		convert_wait(l, 0, at);
-	ret = convert_begin(c, lane, FLT_P_MARK, at, at);
-	if (!ret && evaluation)
-		ret = summary_add(c, lane, evaluation - 1);
-	if (evaluation && evaluation <= c->s.nmarks)
-		m = &c->s.mark[evaluation - 1];
+	if (!ret && lane)
+		ret = convert_wait(l, 0, at);
+	if (!ret)
+		ret = convert_begin(c, lane, FLT_P_MARK, at, at);
+	if (evaluation && evaluation <= c->s->nmarks)
+		m = &c->s->mark[evaluation - 1];
 	l->evaluation = evaluation;
 	/* A barrier that is met no more must not hold its lanes' queues back. */
 	if (!lane && !ret)
-		groups_retire(c, evaluation);
+		ret = convert_retire(c, evaluation);
 	l->window_file = FLT_NONE;
 	l->cur.f[FLT_MARK_CLASS] = m ? m->mark_class : evaluation ? FLT_MC_END : FLT_MC_LOAD;
 	l->cur.f[FLT_MARK_ID] = evaluation;
 	l->cur.f[FLT_MARK_TOKENS] = m ? m->tokens : FLT_NONE;
 	l->cur.f[FLT_MARK_SYMBOL] = m ? m->symbol : FLT_NONE;
 	l->cur.f[FLT_MARK_FLAGS] = m ? m->flags : 0;
+	if (evaluation > c->stop)
+		c->stopped = true;
 	return ret;
 }
 
-/* Brings a lane into the evaluation that time NS belongs to. */
 int convert_advance(struct convert *c, uint32_t lane, uint64_t ns)
 {
 	struct lane *l = &c->lane[lane];
 	int ret = 0;
 
-	while (!ret && l->evaluation <= c->s.nmarks &&
+	while (!ret && l->evaluation <= c->s->nmarks &&
 	       ns + CLOCK_SLACK >= boundary(c, l->evaluation + 1))
 		ret = convert_mark(c, lane, l->evaluation + 1);
 	return ret;
@@ -346,12 +291,12 @@ int convert_catch_up(struct convert *c, uint64_t now)
 	for (uint32_t i = 0; !ret && i < c->lanes; i++) {
 		struct lane *l = &c->lane[i];
 
-		while (!ret && l->evaluation + 2 <= c->s.nmarks &&
+		while (!ret && l->evaluation + 2 <= c->s->nmarks &&
 		       now >= boundary(c, l->evaluation + 2))
 			ret = convert_mark(c, i, l->evaluation + 1);
 	}
 	if (!ret && c->nsummary > 65536)
-		ret = summary_write(c);
+		ret = convert_write_summary(c);
 	return ret;
 }
 
@@ -359,17 +304,22 @@ int convert_catch_up(struct convert *c, uint64_t now)
 
 int convert_finish(struct convert *c)
 {
+	uint64_t last = c->stop < c->s->nmarks ? c->stop : c->s->nmarks;
 	int ret = 0;
 
 	for (uint32_t i = 0; !ret && i < c->lanes; i++) {
-		while (!ret && c->lane[i].evaluation <= c->s.nmarks)
+		while (!ret && c->lane[i].evaluation <= last)
 			ret = convert_mark(c, i, c->lane[i].evaluation + 1);
 		if (!ret)
-			ret = lane_push(c, i);
+			ret = convert_push(c, i);
 	}
-	for (size_t g = 0; g < c->ngroups; g++)
-		group_settle(c, &c->group[g]);
-	for (uint32_t i = 0; !ret && i < c->lanes; i++)
+	if (!ret)
+		ret = convert_settle_all(c);
+	for (uint32_t i = 0; !ret && i < c->lanes; i++) {
+		c->lane[i].held = c->lane[i].n;
 		ret = lane_write(c, i);
-	return ret ? ret : summary_write(c);
+		if (!ret)
+			ret = convert_emit_last(c, i);
+	}
+	return ret ? ret : convert_write_summary(c);
 }

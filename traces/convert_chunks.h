@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The borders of chunks that threads took from a counter. Private to the library. */
+#ifndef FLT_CONVERT_CHUNKS_H
+#define FLT_CONVERT_CHUNKS_H
+
+#include "convert_lanes.h"
+
+struct touch {
+	uint64_t at, length; /* in the file */
+	uint64_t start;      /* ns */
+	uint32_t lane;
+};
+
+struct chunking {
+	double bytes;    /* of a chunk; 0: not known, each run of a lane is one */
+	uint64_t anchor; /* where one of them begins */
+};
+
+/* What the borders between the lanes' touches, sorted by place, say. 0 or -ENOMEM. */
+int chunks_learn(struct chunking *how, const struct touch *t, size_t n, uint64_t fault_around);
+/* Sets the flags of one lane's windows, and counts them. */
+void chunks_flag(const struct chunking *how, struct queued *q, size_t n, uint64_t *windows);
+
+#endif
