@@ -152,20 +152,49 @@ static void name_by_job(struct ana_result *res)
 	snprintf(res->name, sizeof(res->name), "%s", ana_text(res->doc, "job", "?"));
 }
 
-static void name_by_file(struct ana_result *res)
+/* The path from its byte SKIP on, without the usual ending; of one that is too long, its end. */
+static void name_by_path(struct ana_result *res, size_t skip)
 {
 	static const char *const endings[] = {".result.json", ".json"};
-	const char *slash = strrchr(res->path, '/');
+	const char *path = res->path + skip;
+	size_t len = strlen(path);
 
-	snprintf(res->name, sizeof(res->name), "%s", slash ? slash + 1 : res->path);
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		size_t len = strlen(res->name), end = strlen(endings[i]);
+		size_t end = strlen(endings[i]);
 
-		if (len > end && !strcmp(res->name + len - end, endings[i])) {
-			res->name[len - end] = '\0';
+		if (len > end && !strcmp(path + len - end, endings[i])) {
+			len -= end;
 			break;
 		}
 	}
+	if (len < sizeof(res->name))
+		snprintf(res->name, sizeof(res->name), "%.*s", (int)len, path);
+	else
+		snprintf(res->name, sizeof(res->name), "...%.*s", (int)sizeof(res->name) - 4,
+			 path + len - (sizeof(res->name) - 4));
+}
+
+static size_t folder_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash + 1 - path) : 0;
+}
+
+/* How much of all paths is the same folder. */
+static size_t common_folder(const struct ana_result *res, size_t n)
+{
+	size_t common = folder_length(res[0].path);
+
+	for (size_t i = 1; i < n; i++) {
+		size_t k = 0, whole = 0;
+
+		for (; k < common && res[i].path[k] == res[0].path[k]; k++)
+			if (res[0].path[k] == '/')
+				whole = k + 1;
+		common = whole;
+	}
+	return common;
 }
 
 static bool names_differ(const struct ana_result *res, size_t n)
@@ -179,14 +208,28 @@ static bool names_differ(const struct ana_result *res, size_t n)
 
 static void name_columns(struct ana_result *res, size_t n)
 {
+	size_t common = common_folder(res, n);
+
 	for (size_t i = 0; i < n; i++)
 		name_by_job(&res[i]);
 	if (names_differ(res, n))
 		return;
 	for (size_t i = 0; i < n; i++)
-		name_by_file(&res[i]);
-	for (size_t i = 0; i < n && !names_differ(res, n); i++)
-		snprintf(res[i].name, sizeof(res[i].name), "%s", res[i].path);
+		name_by_path(&res[i], folder_length(res[i].path));
+	if (names_differ(res, n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		name_by_path(&res[i], common);
+	if (names_differ(res, n))
+		return;
+	/* The same file twice, or paths that differ in their endings alone. */
+	for (size_t i = 0; i < n; i++) {
+		size_t used = strlen(res[i].name);
+
+		if (used > sizeof(res[i].name) - 8)
+			used = sizeof(res[i].name) - 8;
+		snprintf(res[i].name + used, sizeof(res[i].name) - used, " (%zu)", i + 1);
+	}
 }
 
 /* ---- printing ---- */

@@ -130,8 +130,30 @@ static void row_limit(const json_t *doc, char *buf, size_t len)
 	bytes(json_object_get(memory, "limit_bytes"), buf, len, "");
 	if (*buf && !strcmp(ana_text(memory, "limit_type", ""), "high"))
 		add(buf, len, " (high)");
+	if (*buf && !strcmp(ana_text(memory, "pressure", ""), "global"))
+		add(buf, len, " (whole machine)");
 	if (!*buf && !strcmp(ana_text(memory, "pressure", ""), "none"))
 		snprintf(buf, len, "none");
+}
+
+static void row_balloon(const json_t *doc, char *buf, size_t len)
+{
+	const json_t *balloon = json_object_get(doc, "balloon");
+
+	bytes(json_object_get(balloon, "locked_bytes"), buf, len, "");
+	if (*buf && json_is_false(json_object_get(balloon, "alive")))
+		add(buf, len, ", KILLED");
+}
+
+static void row_data_file(const json_t *doc, char *buf, size_t len)
+{
+	const json_t *files = json_object_get(doc, "files");
+	const char *path = ana_text(json_array_get(files, 0), "path", "");
+	const char *slash = strrchr(path, '/');
+
+	snprintf(buf, len, "%s", slash ? slash + 1 : path);
+	if (*buf && json_array_size(files) > 1)
+		add(buf, len, " and %zu more", json_array_size(files) - 1);
 }
 
 static void row_file_system(const json_t *doc, char *buf, size_t len)
@@ -194,7 +216,6 @@ static void row_model(const json_t *doc, char *buf, size_t len)
 	}
 
 ROW(duration, span(figure(doc, "duration_s"), buf, len, 1e9))
-ROW(recorded, span(ana_at(doc, "figures.recorded.duration_s"), buf, len, 1e9))
 ROW(tokens, real(figure(doc, "tokens_per_s"), buf, len, ""))
 ROW(evaluations, real(figure(doc, "evaluations_per_s"), buf, len, ""))
 ROW(prompt, real(figure(doc, "prompt_tokens_per_s"), buf, len, ""))
@@ -213,6 +234,21 @@ ROW(major, count(figure(doc, "major_faults"), buf, len))
 ROW(blocked, count(figure(doc, "blocked_faults"), buf, len))
 ROW(minor, count(figure(doc, "minor_faults"), buf, len))
 ROW(refaults, count(figure(doc, "refaults"), buf, len))
+
+ROW(scan_kswapd, count(ana_at(doc, "reclaim.scanned_kswapd"), buf, len))
+ROW(scan_direct, count(ana_at(doc, "reclaim.scanned_direct"), buf, len))
+ROW(steal_kswapd, count(ana_at(doc, "reclaim.reclaimed_kswapd"), buf, len))
+ROW(steal_direct, count(ana_at(doc, "reclaim.reclaimed_direct"), buf, len))
+
+/* What was recorded is one pass of loops=; the duration above it is that of all. */
+static void row_recorded(const json_t *doc, char *buf, size_t len)
+{
+	uint64_t passes = ana_number(json_object_get(doc, "selection"), "passes", 1);
+
+	span(ana_at(doc, "figures.recorded.duration_s"), buf, len, 1e9);
+	if (*buf && passes > 1)
+		add(buf, len, " x %" PRIu64, passes);
+}
 
 static void row_recorded_rate(const json_t *doc, char *buf, size_t len)
 {
@@ -235,6 +271,8 @@ const struct ana_result_row ana_result_rows[] = {
 	{"pace", NULL, row_pace},
 	{"hints", NULL, row_hints},
 	{"memory limit", NULL, row_limit},
+	{"memory locked away", NULL, row_balloon},
+	{"data file", NULL, row_data_file},
 	{"drive", NULL, row_device},
 	{"drive model", NULL, row_model},
 	{"file system", NULL, row_file_system},
@@ -264,5 +302,9 @@ const struct ana_result_row ana_result_rows[] = {
 	{"blocked faults", NULL, row_blocked},
 	{"minor faults", NULL, row_minor},
 	{"refaults", NULL, row_refaults},
+	{"pages scanned by kswapd", NULL, row_scan_kswapd},
+	{"pages scanned directly", NULL, row_scan_direct},
+	{"pages reclaimed by kswapd", NULL, row_steal_kswapd},
+	{"pages reclaimed directly", NULL, row_steal_direct},
 	{NULL, NULL, NULL},
 };

@@ -25,6 +25,37 @@ cp $D/one.json "$TMP/optane.json"
 run "$FAULTLINE" result "$TMP/nvme.result.json" "$TMP/optane.json"
 assert_match "$(head -n 1 <<<"$OUTPUT")" '^ +nvme +optane$'
 
+# ... or by their folders, or by number if it is one file twice.
+mkdir "$TMP/sata" "$TMP/m2"
+cp $D/one.json "$TMP/sata/run.json"
+cp $D/one.json "$TMP/m2/run.json"
+run "$FAULTLINE" result "$TMP/sata/run.json" "$TMP/m2/run.json"
+assert_match "$(head -n 1 <<<"$OUTPUT")" '^ +sata/run +m2/run$'
+run "$FAULTLINE" result $D/one.json $D/one.json
+assert_match "$(head -n 1 <<<"$OUTPUT")" '^ +one \(1\) +one \(2\)$'
+long=$TMP/$(printf 'x%.0s' {1..200})
+cp $D/one.json "$long.json"
+cp $D/one.json "${long}y.json"
+run "$FAULTLINE" result "$long.json" "${long}y.json"
+assert_match "$(head -n 1 <<<"$OUTPUT")" '^ +\.\.\.x+ +\.\.\.x+y$'
+
+# Several passes beside what was recorded once; who reclaimed; a balloon.
+jq '.selection.passes = 3 | .reclaim = {"scanned_kswapd": 1234567, "scanned_direct": 0, "reclaimed_kswapd": 1000000, "reclaimed_direct": null}
+	| .memory.pressure = "global" | .balloon = {"locked_bytes": 1073741824, "alive": true}
+	| .files += [{"path": "data/b.gguf"}]' $D/one.json >"$TMP/more.json"
+run "$FAULTLINE" result "$TMP/more.json"
+assert_match "$OUTPUT" '^total duration as recorded +95\.7 s x 3$'
+assert_match "$OUTPUT" '^pages scanned by kswapd +1,234,567$'
+assert_match "$OUTPUT" '^pages scanned directly +0$'
+assert_match "$OUTPUT" '^pages reclaimed by kswapd +1,000,000$'
+assert_not_contains "$OUTPUT" "pages reclaimed directly"
+assert_match "$OUTPUT" '^memory limit +2\.50 GiB \(whole machine\)$'
+assert_match "$OUTPUT" '^memory locked away +1\.00 GiB$'
+assert_match "$OUTPUT" '^data file +qwen2\.5-7b-q4km\.gguf and 1 more$'
+jq '.balloon.alive = false' "$TMP/more.json" >"$TMP/killed.json"
+run "$FAULTLINE" result "$TMP/killed.json"
+assert_match "$OUTPUT" '^memory locked away +1\.00 GiB, KILLED$'
+
 # What is not known is left out where nobody knows it, and a dash where somebody does.
 jq '.figures.refaults = null | .figures.await_ms = null' $D/one.json >"$TMP/less.json"
 run "$FAULTLINE" result "$TMP/less.json"
