@@ -99,6 +99,8 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
 	(void)level;
 	(void)format;
 	(void)args;
+	{SYS_mprotect, REC_SYS_MPROTECT},
+	{SYS_pkey_mprotect, REC_SYS_MPROTECT},
 	return 0;
 }
 
@@ -193,7 +195,8 @@ static void choose_programs(struct rec_attach *a)
 	bpf_program__set_autoload(a->bpf->progs.call_exit, can->probes);
 	ro->stop_signal = can->stops;
 	for (size_t i = 0; i < sizeof(syscalls) / sizeof(syscalls[0]); i++)
-		if (syscalls[i].nr >= 0 && syscalls[i].nr < REC_SYSCALLS)
+		if (syscalls[i].nr >= 0 && syscalls[i].nr < REC_SYSCALLS &&
+		    (syscalls[i].op != REC_SYS_MPROTECT || can->stops))
 			ro->syscall_op[syscalls[i].nr] = (__u8)syscalls[i].op;
 }
 

@@ -76,6 +76,12 @@ void rec_attach_arm(struct rec_attach *a, uint32_t what);
  * thread than everything else here.
  */
 bool rec_attach_take_stop(struct rec_attach *a, pid_t tid, struct rec_stop *stop);
+/*
+ * Counts the calls of mprotect() that meet [START, END) of any recorded process, from now on; both 0: none.
+ * False: this kernel does not tell.
+ */
+bool rec_attach_guard(struct rec_attach *a, uint64_t start, uint64_t end);
+uint64_t rec_attach_guard_hits(const struct rec_attach *a);
 /* Whether any mark is probed. */
 bool rec_attach_has_marks(const struct rec_attach *a);
 

@@ -150,3 +150,15 @@ bool rec_attach_take_stop(struct rec_attach *a, pid_t tid, struct rec_stop *stop
 	__atomic_store_n(&slot->tid, 0, __ATOMIC_RELEASE);
 	return true;
 }
+
+bool rec_attach_guard(struct rec_attach *a, uint64_t start, uint64_t end)
+{
+	__atomic_store_n(&a->bpf->bss->guard_start, start, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->bpf->bss->guard_end, end, __ATOMIC_RELEASE);
+	return a->can.regions && a->can.stops;
+}
+
+uint64_t rec_attach_guard_hits(const struct rec_attach *a)
+{
+	return __atomic_load_n(&a->bpf->bss->guard_hits, __ATOMIC_ACQUIRE);
+}

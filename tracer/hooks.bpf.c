@@ -40,6 +40,7 @@ struct rec_stop stops[REC_STOPS];
 __u32 armed; /* a bit for each enum rec_stop_why */
 __u32 probed_quality, called_quality;
 __u32 model_mapped;
+__u64 guard_start, guard_end, guard_hits;
 
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -358,6 +359,10 @@ int syscall_enter(struct trace_event_raw_sys_enter *ctx)
 	op = syscall_op[nr & (REC_SYSCALLS - 1)];
 	if (!op || !is_recorded())
 		return 0;
+	if (op == REC_SYS_MPROTECT) {
+		guard(ctx->args[0], ctx->args[1]);
+		return 0;
+	}
 	s = state(1);
 	if (!s) {
 		count(REC_C_NO_STORAGE);

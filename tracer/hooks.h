@@ -95,6 +95,7 @@ enum rec_syscall {
 	REC_SYS_READAHEAD,
 	REC_SYS_MLOCK,
 	REC_SYS_MUNLOCK,
+	REC_SYS_MPROTECT, /* no event: see rec_attach_guard() */
 };
 
 struct rec_event_syscall {

@@ -54,6 +54,13 @@ static __always_inline void stop_at_call(struct task_state *s, __u32 depth, __u3
 		ask_for_stop(REC_STOP_ZAP);
 }
 
+/* What is or was writable may have pages of its own, which must not be dropped: the recorder looks again. */
+static __always_inline void guard(__u64 addr, __u64 length)
+{
+	if (addr < guard_end && addr + length > guard_start)
+		__sync_fetch_and_add(&guard_hits, 1);
+}
+
 static __always_inline void outermost_call_ended(struct task_state *s)
 {
 	if (stop_signal && s->call_quality > called_quality)

@@ -138,14 +138,24 @@ static void close_interval(struct rec_judge *j, uint32_t class)
 	j->pass[j->passes++] = p;
 }
 
+/* Intervals of time and evaluations do not mix: what was found out first does not count. */
+static void start_again(struct rec_judge *j, bool by_time)
+{
+	j->by_time = by_time;
+	j->passes = 0;
+	j->zaps = 0;
+	memset(j->gap, 0, sizeof(j->gap));
+}
+
 void rec_judge_zap(struct rec_judge *j, bool by_time)
 {
-	if (by_time && j->by_time)
+	if (by_time != j->by_time)
+		start_again(j, by_time);
+	else if (by_time)
 		close_interval(j, 0);
 	next_interval(j);
 	j->zaps++;
 	j->zapped = true;
-	j->by_time = by_time;
 }
 
 void rec_judge_pass(struct rec_judge *j, uint32_t class)
@@ -177,7 +187,8 @@ static uint64_t median(const struct rec_judge *j, uint32_t class, enum what what
 	for (size_t i = 0; list && i < j->passes; i++) {
 		const struct pass *p = &j->pass[i];
 
-		if ((class && p->class != class) || !p->zapped)
+		/* a process that waits for work touches nothing for a while */
+		if ((class && p->class != class) || !p->zapped || (j->by_time && !p->windows))
 			continue;
 		list[n++] = what == WINDOWS ? p->windows : what == BYTES ? p->bytes : p->faults;
 	}
@@ -264,25 +275,28 @@ static void note(struct verdict *v, const char *format, ...)
 	json_array_append_new(v->notes, json_string(text));
 }
 
+/* Nothing was dropped at all. */
+static void judge_nothing(const struct rec_judge *j, const struct rec_judge_facts *f,
+			  struct verdict *v)
+{
+	if (f->refused)
+		unusable(v, "nothing was dropped: %s", f->refused);
+	else if (f->stop_refused)
+		unusable(v, "nothing was dropped: the threads that evaluate block SIGURG; give "
+			    "--zap-every");
+	else if (!j->files)
+		unusable(v, "no page of a mapped model was used: is it read instead of mapped "
+			    "(llama.cpp: -lm mmap), or not on the CPU?");
+	else
+		unusable(v, "nothing was dropped: no evaluation was seen; name its function with "
+			    "--mark, or give --zap-every");
+}
+
 static void judge_zaps(const struct rec_judge *j, const struct rec_judge_facts *f,
 		       const struct figures *g, struct verdict *v)
 {
-	if (!j->zaps && f->refused) {
-		unusable(v, "nothing was dropped: %s", f->refused);
-		return;
-	}
-	if (!j->zaps && !j->files) {
-		unusable(
-			v,
-			"no page of a mapped model was used: is it read instead of mapped (llama.cpp: -lm "
-			"mmap), or not on the CPU?");
-		return;
-	}
 	if (!j->zaps) {
-		unusable(
-			v,
-			"no page-table entries were dropped: no evaluation was seen; name the function with "
-			"--mark, or give --zap-every");
+		judge_nothing(j, f, v);
 		return;
 	}
 	if (f->refused)
@@ -293,11 +307,9 @@ static void judge_zaps(const struct rec_judge *j, const struct rec_judge_facts *
 	else if (20 * (g->passes - g->zapped) > g->passes)
 		unusable(v,
 			 "only %" PRIu64 " of %" PRIu64
-			 " evaluations began with dropped page-table entries%s",
+			 " evaluations began with dropped page-table entries%s; give --zap-every",
 			 g->zapped, g->passes,
-			 f->stop_refused
-				 ? ": the threads that evaluate block SIGURG; give --zap-every"
-				 : "; give --zap-every");
+			 f->stop_refused ? ": the threads that evaluate block SIGURG" : "");
 	if (f->zap_failed)
 		note(v, "%" PRIu64 " times page-table entries could not be dropped", f->zap_failed);
 }

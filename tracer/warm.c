@@ -231,7 +231,7 @@ void rec_warm_process(struct rec_session *s)
 	int ret = rec_zap_now(s->zap, s->pid);
 
 	/* without a model there is nothing to be warmed yet */
-	if (maps && ret != -ENOENT && !rec_zap_maps_read(maps, s->pid)) {
+	if (maps && ret != -ENOENT && !rec_zap_maps_read(maps, s->pid, true)) {
 		for (unsigned int i = 0; i < maps->count && s->residencies < REC_NAMES_MAX; i++)
 			if (maps->mapping[i].refused == REC_ZAP_FINE)
 				evict_mapping(s, &maps->mapping[i]);

@@ -57,20 +57,25 @@ void zap_add_event(struct rec_zap *z, const struct rec_event_zap *e)
 
 /* ---- by time ---- */
 
-static uint64_t ticks_of(pid_t pid)
+/* CPU time of the threads that live; a sum that has changed, by an end too, is all that is of interest. */
+static uint64_t cpu_of(const struct rec_zap *z, pid_t pid)
 {
-	unsigned long long user, system;
-	char path[64], text[1024];
-	const char *at;
+	const struct zap_thread *t, *next;
+	uint64_t sum = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (host_file_read(path, text, sizeof(text)) < 0)
-		return 0;
-	at = strrchr(text, ')');
-	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-			  &system) != 2)
-		return 0;
-	return user + system;
+	HASH_ITER (hh, z->threads, t, next) {
+		unsigned long long ns;
+		char path[96], text[128];
+
+		if (t->pid != pid)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)pid, (int)t->tid);
+		/* a kernel without it: everybody has always run */
+		if (host_file_read(path, text, sizeof(text)) < 0 || sscanf(text, "%llu", &ns) != 1)
+			return host_now_ns();
+		sum += ns;
+	}
+	return sum;
 }
 
 /* How often is dropped by time now; 0: not. */
@@ -91,10 +96,10 @@ static void tick(struct rec_zap *z, uint64_t now)
 	struct zap_process *p, *next;
 
 	HASH_ITER (hh, z->processes, p, next) {
-		uint64_t ticks, every;
+		uint64_t cpu, every;
 
 		/* looked for where mappings are not told by the programs in the kernel */
-		if (!p->since && !zap_has_model(p, now))
+		if (!p->since && !zap_has_model(z, p, now))
 			continue;
 		every = interval(z, p, now);
 		pthread_mutex_lock(&z->lock);
@@ -102,11 +107,11 @@ static void tick(struct rec_zap *z, uint64_t now)
 		pthread_mutex_unlock(&z->lock);
 		if (!every)
 			continue;
-		ticks = ticks_of(p->pid);
-		if (ticks == p->cpu_ticks)
+		cpu = cpu_of(z, p->pid);
+		if (cpu == p->cpu_ns)
 			continue;
-		if (!zap_ask(z, p, false))
-			p->cpu_ticks = ticks;
+		if (!zap_ask(z, p))
+			p->cpu_ns = cpu;
 	}
 }
 
@@ -120,7 +125,7 @@ static void zap_at_once(struct rec_zap *z, pid_t pid)
 	/* a moment that is not fit passes */
 	do {
 		z->now_result = 1;
-		if (!p || zap_ask(z, p, false)) {
+		if (!p || zap_ask(z, p)) {
 			z->now_result = p && p->maps.count ? -EAGAIN : -ENOENT;
 		} else {
 			while (z->now_result == 1 && host_now_ns() < give_up) {

@@ -240,7 +240,7 @@ static bool is_same(const struct rec_zap_maps *a, const struct rec_zap_maps *b)
 	return true;
 }
 
-int rec_zap_maps_read(struct rec_zap_maps *m, pid_t pid)
+int rec_zap_maps_read(struct rec_zap_maps *m, pid_t pid, bool doubted)
 {
 	struct rec_zap_maps now;
 	char *text = read_text(pid, "maps");
@@ -249,7 +249,7 @@ int rec_zap_maps_read(struct rec_zap_maps *m, pid_t pid)
 		return errno ? -errno : -ENOMEM;
 	rec_zap_maps_parse(&now, text);
 	free(text);
-	if (is_same(&now, m))
+	if (!doubted && is_same(&now, m))
 		return 0;
 	*m = now;
 	if (!m->count)

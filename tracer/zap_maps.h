@@ -46,9 +46,9 @@ void rec_zap_maps_judge(struct rec_zap_maps *m, const char *smaps);
 
 /*
  * Brings *m, which belongs to process PID and is all zero at first, up to date. The cheap list is read
- * every time, the expensive one only after a change. 0 or -errno (-ENOENT, -ESRCH: the process is gone).
+ * every time, the expensive one only after a change in that, or if it is DOUBTED. 0 or -errno (-ENOENT, -ESRCH: the process is gone).
  */
-int rec_zap_maps_read(struct rec_zap_maps *m, pid_t pid);
+int rec_zap_maps_read(struct rec_zap_maps *m, pid_t pid, bool doubted);
 
 /* "is locked in memory": the rest of a sentence that begins with the mapping's name. */
 const char *rec_zap_refusal_text(enum rec_zap_refusal refused);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The part of zap.h that traces: seizing threads, and what is to be done about each of their stops.
+ * The part of zap.h that traces: what is to be done about each stop of a traced thread.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,8 +16,7 @@
 #include "tracer/zap_inject.h"
 #include "tracer/zap_int.h"
 
-#ifndef PTRACE_SEIZE
-#define PTRACE_SEIZE     0x4206
+#ifndef PTRACE_LISTEN
 #define PTRACE_INTERRUPT 0x4207
 #define PTRACE_LISTEN    0x4208
 #endif
@@ -26,220 +24,42 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
-#define OPTIONS \
-	(PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC)
-#define ROUNDS_MAX     16
-#define DEPTH_MAX      32
 #define NO_INSTRUCTION 1
-
-/* ---- who ---- */
-
-static pid_t process_of(pid_t tid)
-{
-	char path[64], text[4096];
-	uint64_t pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	if (host_file_read(path, text, sizeof(text)) < 0 || host_text_u64(text, "Tgid:", &pid))
-		return tid;
-	return (pid_t)pid;
-}
-
-struct zap_process *zap_process_get(struct rec_zap *z, pid_t pid)
-{
-	struct zap_process *p;
-
-	HASH_FIND_INT(z->processes, &pid, p);
-	if (p)
-		return p;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return NULL;
-	p->pid = pid;
-	HASH_ADD_INT(z->processes, pid, p);
-	return p;
-}
-
-static struct zap_thread *thread_get(struct rec_zap *z, pid_t tid)
-{
-	struct zap_thread *t;
-
-	HASH_FIND_INT(z->threads, &tid, t);
-	if (t)
-		return t;
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->tid = tid;
-	t->pid = process_of(tid);
-	HASH_ADD_INT(z->threads, tid, t);
-	zap_process_get(z, t->pid);
-	return t;
-}
-
-static void forget_thread(struct rec_zap *z, struct zap_thread *t)
-{
-	struct zap_process *p;
-	struct zap_thread *other, *next;
-	pid_t pid = t->pid;
-
-	HASH_DEL(z->threads, t);
-	free(t);
-	HASH_ITER (hh, z->threads, other, next)
-		if (other->pid == pid)
-			return;
-	HASH_FIND_INT(z->processes, &pid, p);
-	if (!p)
-		return;
-	HASH_DEL(z->processes, p);
-	free(p);
-}
-
-void zap_forget_all(struct rec_zap *z)
-{
-	struct zap_thread *t, *next;
-
-	HASH_ITER (hh, z->threads, t, next)
-		forget_thread(z, t);
-}
-
-/* Whichever thread called exec() has the process' number now, and is alone; nothing is mapped as before. */
-static void on_exec(struct rec_zap *z, struct zap_thread *t)
-{
-	struct zap_thread *other, *next;
-	struct zap_process *p;
-
-	HASH_ITER (hh, z->threads, other, next)
-		if (other->pid == t->pid && other != t)
-			forget_thread(z, other);
-	p = zap_process_get(z, t->pid);
-	if (p)
-		*p = (struct zap_process){.pid = p->pid, .hh = p->hh};
-	t->asked = t->held = t->listening = false;
-}
-
-/* ---- seizing ---- */
-
-static int refused(pid_t pid, struct host_err *err)
-{
-	char path[64], text[4096];
-	uint64_t tracer = 0, scope = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (host_file_read(path, text, sizeof(text)) >= 0 &&
-	    !host_text_u64(text, "TracerPid:", &tracer) && tracer)
-		return host_fail(
-			err, -EPERM,
-			"process %d is traced by process %d already (a debugger, strace?), and "
-			"only one can",
-			(int)pid, (int)tracer);
-	host_file_read_u64("/proc/sys/kernel/yama/ptrace_scope", &scope);
-	if (scope == 3)
-		return host_fail(
-			err, -EPERM,
-			"nobody may trace processes here (kernel.yama.ptrace_scope is 3, until the "
-			"next boot)");
-	return host_fail(
-		err, -EPERM,
-		"process %d may not be traced (ptrace): CAP_SYS_PTRACE is missing, or a security "
-		"module refuses it",
-		(int)pid);
-}
-
-/* 1: it is new. */
-static int seize_thread(struct rec_zap *z, pid_t pid, pid_t tid, struct host_err *err)
-{
-	struct zap_thread *t;
-
-	HASH_FIND_INT(z->threads, &tid, t);
-	if (t)
-		return 0;
-	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(uintptr_t)OPTIONS)) {
-		/* it has just ended, or its maker is traced and so is it, which its first stop tells */
-		if (errno == ESRCH)
-			return 0;
-		if (errno != EPERM)
-			return host_fail(err, -errno, "cannot trace process %d: %s", (int)pid,
-					 strerror(errno));
-		zap_handle_stops(z);
-		HASH_FIND_INT(z->threads, &tid, t);
-		return t ? 1 : refused(pid, err);
-	}
-	t = thread_get(z, tid);
-	if (t)
-		t->pid = pid;
-	return t ? 1 : -ENOMEM;
-}
-
-static int seize_threads(struct rec_zap *z, pid_t pid, struct host_err *err)
-{
-	struct dirent *entry;
-	char path[64];
-	int ret, found = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = opendir(path);
-	if (!dir)
-		return host_fail(err, -ESRCH, "there is no process %d", (int)pid);
-	for (ret = 0; ret >= 0 && (entry = readdir(dir));) {
-		if (entry->d_name[0] == '.')
-			continue;
-		ret = seize_thread(z, pid, (pid_t)atoi(entry->d_name), err);
-		if (ret > 0)
-			found++;
-	}
-	closedir(dir);
-	return ret < 0 ? ret : found;
-}
-
-static int seize_tree(struct rec_zap *z, pid_t pid, int depth, struct host_err *err)
-{
-	char path[96], text[4096], *end;
-	struct dirent *entry;
-	int ret = 0;
-	DIR *dir;
-
-	/* until nobody new is there: threads that were made by those that were not traced yet */
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		ret = seize_threads(z, pid, err);
-		if (ret <= 0)
-			break;
-	}
-	if (ret < 0 || !depth)
-		return ret < 0 ? ret : 0;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", (int)pid,
-			 entry->d_name);
-		if (entry->d_name[0] == '.' || host_file_read(path, text, sizeof(text)) <= 0)
-			continue;
-		for (char *at = text;; at = end) {
-			long child = strtol(at, &end, 10);
-
-			if (end == at)
-				break;
-			/* one that has just ended is no reason to give up */
-			seize_tree(z, (pid_t)child, depth - 1, NULL);
-		}
-	}
-	if (dir)
-		closedir(dir);
-	return 0;
-}
-
-int zap_seize(struct rec_zap *z, pid_t pid, bool children, struct host_err *err)
-{
-	return seize_tree(z, pid, children ? DEPTH_MAX : 0, err);
-}
 
 /* ---- dropping ---- */
 
-bool zap_has_model(struct zap_process *p, uint64_t now)
+/*
+ * A private mapping that is made writable, written to and protected again looks as before, but has pages
+ * of its own by then: whoever protects any of them makes us look again.
+ */
+static void extend_guard(struct rec_zap *z, const struct zap_process *p)
 {
-	if (rec_zap_maps_read(&p->maps, p->pid))
+	uint64_t start = z->guard_start, end = z->guard_end;
+
+	for (unsigned int i = 0; i < p->maps.count; i++) {
+		const struct rec_zap_mapping *m = &p->maps.mapping[i];
+
+		if (!end || m->addr < start)
+			start = m->addr;
+		if (m->addr + m->length > end)
+			end = m->addr + m->length;
+	}
+	if (start == z->guard_start && end == z->guard_end)
+		return;
+	z->guard_start = start;
+	z->guard_end = end;
+	z->guarded = rec_attach_guard(z->attach, start, end);
+}
+
+bool zap_has_model(struct rec_zap *z, struct zap_process *p, uint64_t now)
+{
+	uint64_t hits = rec_attach_guard_hits(z->attach);
+
+	if (rec_zap_maps_read(&p->maps, p->pid, hits != p->guard_hits || !z->guarded || p->doubted))
 		return false;
+	p->guard_hits = hits;
+	p->doubted = false;
+	extend_guard(z, p);
 	if (p->maps.count && !p->since)
 		p->since = now;
 	return p->maps.count;
@@ -308,7 +128,7 @@ static int drop(struct rec_zap *z, struct zap_thread *t, uint64_t begin, bool by
 	unsigned int n = 0;
 	int ret = 0;
 
-	if (!p || !zap_has_model(p, begin))
+	if (!p || !zap_has_model(z, p, begin))
 		return -ENOENT;
 	note_refusals(z, p);
 	if (!p->instruction && rec_inject_find(p->pid, &p->instruction))
@@ -323,8 +143,11 @@ static int drop(struct rec_zap *z, struct zap_thread *t, uint64_t begin, bool by
 		if (m->refused != REC_ZAP_FINE)
 			continue;
 		ret = drop_mapping(i, m);
-		if (ret)
+		if (ret) {
+			/* locked meanwhile, maybe: that does not show in the cheap list */
+			p->doubted = true;
 			break;
+		}
 		at[n] = host_now_ns();
 		dropped[n++] = m;
 		bytes += m->length;
@@ -344,6 +167,8 @@ static int drop(struct rec_zap *z, struct zap_thread *t, uint64_t begin, bool by
 	}
 	z->stats.failed += ret && !i->gone;
 	pthread_mutex_unlock(&z->lock);
+	if (p->doubted && !i->gone && zap_has_model(z, p, begin))
+		note_refusals(z, p);
 	for (unsigned int k = 0; k < n; k++)
 		add_event(z, t, dropped[k], k ? at[k - 1] : begin, at[k], by_time, k == n - 1);
 	return n ? ret : ret ? ret : -ENOENT;
@@ -364,7 +189,7 @@ static void on_end(struct rec_zap *z, pid_t tid, int status, const struct rusage
 
 	HASH_FIND_INT(z->threads, &tid, t);
 	if (t)
-		forget_thread(z, t);
+		zap_thread_forget(z, t);
 	if (tid != z->opt.child)
 		return;
 	news.status = status;
@@ -407,7 +232,7 @@ static void on_our_stop(struct rec_zap *z, struct zap_thread *t, const struct re
 	}
 	p = zap_process_get(z, t->pid);
 	if (p && stop->why == REC_STOP_MODEL)
-		zap_has_model(p, stop->when);
+		zap_has_model(z, p, stop->when);
 	if (!z->armed || sig) {
 		go_on(t, sig);
 		return;
@@ -454,7 +279,7 @@ static void on_event_stop(struct rec_zap *z, struct zap_thread *t, int sig)
 static void on_stop(struct rec_zap *z, pid_t tid, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
-	struct zap_thread *t = thread_get(z, tid);
+	struct zap_thread *t = zap_thread_get(z, tid);
 	unsigned long born;
 	struct rec_stop stop;
 	siginfo_t info;
@@ -469,11 +294,11 @@ static void on_stop(struct rec_zap *z, pid_t tid, int status)
 		return;
 	}
 	if (event == PTRACE_EVENT_EXEC) {
-		on_exec(z, t);
+		zap_thread_exec(z, t);
 	} else if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK ||
 		   event == PTRACE_EVENT_VFORK) {
 		if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &born))
-			thread_get(z, (pid_t)born);
+			zap_thread_get(z, (pid_t)born);
 	} else if (!event && sig == SIGURG && rec_attach_take_stop(z->attach, tid, &stop)) {
 		/* theirs may have been there first, and the kernel keeps one */
 		bool own = ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) || info.si_code == SI_KERNEL;
@@ -555,7 +380,7 @@ static bool is_fragile(const struct zap_thread *t)
 }
 
 /* A running thread is stopped without any call of its being interrupted; else one that sleeps soundly. */
-static struct zap_thread *choose(struct rec_zap *z, const struct zap_process *p, bool only_running)
+static struct zap_thread *choose(struct rec_zap *z, const struct zap_process *p)
 {
 	struct zap_thread *t, *next, *sleeper = NULL;
 
@@ -567,19 +392,19 @@ static struct zap_thread *choose(struct rec_zap *z, const struct zap_process *p,
 		state = state_of(t);
 		if (state == 'R')
 			return t;
-		if (!sleeper && !only_running && state == 'S' && !is_fragile(t))
+		if (!sleeper && state == 'S' && !is_fragile(t))
 			sleeper = t;
 	}
 	return sleeper;
 }
 
-int zap_ask(struct rec_zap *z, struct zap_process *p, bool only_running)
+int zap_ask(struct rec_zap *z, struct zap_process *p)
 {
 	struct zap_thread *t;
 
-	if (!zap_has_model(p, host_now_ns()))
+	if (!zap_has_model(z, p, host_now_ns()))
 		return -ENOENT;
-	t = choose(z, p, only_running);
+	t = choose(z, p);
 	if (!t)
 		return -EAGAIN;
 	if (ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL))
