@@ -26,6 +26,8 @@
 struct settings {
 	const char *out;
 	const char *name;
+	json_t *header, *trailer; /* what is added to them, or stands there instead */
+	uint32_t page_size;
 	uint32_t lanes, files, evaluations, prompts;
 	uint64_t size, window, windows, limit, footprint, address;
 	uint64_t gap_ns, wait_ns;
@@ -496,7 +498,7 @@ static int make_layer(struct maker *m, enum flt_layer layer)
 static int make(struct maker *m)
 {
 	const struct settings *s = m->s;
-	struct flt_writer_options opt = {.page_size = 4096};
+	struct flt_writer_options opt = {.page_size = s->page_size};
 	json_t *header, *end;
 	int ret;
 
@@ -508,7 +510,7 @@ static int make(struct maker *m)
 		"fault_around_bytes", 65536, "memory_limit",
 		s->limit ? json_integer((json_int_t)s->limit) : json_null(), "label",
 		"made up for tests", "backend", "none");
-	if (!header)
+	if (!header || (s->header && json_object_update(header, s->header)))
 		return -ENOMEM;
 	ret = flt_writer_create(&m->w, s->out, header, &opt);
 	json_decref(header);
@@ -526,7 +528,12 @@ static int make(struct maker *m)
 		return ret;
 	}
 	end = trailer(m);
-	ret = flt_writer_finish(&m->w, end);
+	if (s->trailer && json_object_update(end, s->trailer))
+		ret = -ENOMEM;
+	if (!ret)
+		ret = flt_writer_finish(&m->w, end);
+	else
+		flt_writer_abort(&m->w);
 	json_decref(end);
 	return ret;
 }
@@ -563,6 +570,9 @@ static const struct argp_option options[] = {
 	 0},
 	{"broken-barrier", 'B', NULL, 0, "A barrier at which lane 0 stays alone", 0},
 	{"escape", 'X', NULL, 0, "A window outside of its file", 0},
+	{"page-size", 'G', "SIZE", 0, "Of the recorded machine (default 4096)", 0},
+	{"header", 'J', "JSON", 0, "Members to set in the header", 0},
+	{"trailer", 'T', "JSON", 0, "The same in the trailer", 0},
 	{"list", 'L', NULL, 0, "Print \"evaluation lane file offset length\" of each window", 0},
 	{0},
 };
@@ -586,6 +596,15 @@ static uint64_t number_of(const char *text, uint64_t max, struct argp_state *sta
 	if (errno || end == text || *end || v > max)
 		argp_error(state, "not a number up to %" PRIu64 ": %s", max, text);
 	return v;
+}
+
+static json_t *json_of(const char *text, struct argp_state *state)
+{
+	json_t *o = json_loads(text, 0, NULL);
+
+	if (!json_is_object(o))
+		argp_error(state, "not a JSON object: %s", text);
+	return o;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -674,6 +693,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'X':
 		s->escape = true;
 		break;
+	case 'G':
+		s->page_size = (uint32_t)size_of(arg, state);
+		break;
+	case 'J':
+		s->header = json_of(arg, state);
+		break;
+	case 'T':
+		s->trailer = json_of(arg, state);
+		break;
 	case 'L':
 		s->list = true;
 		break;
@@ -698,6 +726,7 @@ int main(int argc, char **argv)
 		options, parse, "OUT.flt", "Write a made-up trace for tests.", NULL, NULL, NULL};
 	struct settings s = {
 		.name = "model",
+		.page_size = 4096,
 		.lanes = 2,
 		.files = 1,
 		.evaluations = 4,
@@ -719,6 +748,8 @@ int main(int argc, char **argv)
 	ret = make(&m);
 	for (uint32_t i = 0; i < s.lanes; i++)
 		free(m.lane[i].rec);
+	json_decref(s.header);
+	json_decref(s.trailer);
 	if (ret) {
 		fprintf(stderr, "mktrace: cannot write %s: %s\n", s.out, strerror(-ret));
 		return 1;
