@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/analysis.h"
 #include "analysis/doctor.h"
@@ -104,30 +105,40 @@ enum ana_state ana_worst(const struct ana_findings *all, enum ana_section sectio
 
 static const struct {
 	const char *key, *title;
-	const char *verdict[3]; /* by the worst state */
+	const char *verdict[3];  /* by the worst state */
+	const char *not_as_user; /* where root might: instead of the worst */
 } sections[ANA_SECTIONS] = {
-	[ANA_RECORD] = {"record",
-			"Recording",
-			{"This machine can record.", "This machine can record, with less detail.",
-			 "Recording does not work as it is."}},
+	[ANA_RECORD] =
+		{"record",
+		 "Recording",
+		 {"This machine can record.", "This machine can record, with less detail.",
+		  "Recording does not work as it is."},
+		 "Not as this user; 'sudo faultline doctor' tells whether root can record here."},
 	[ANA_REPLAY] = {"replay",
 			"Replaying",
 			{"This machine can replay.", "This machine can replay.",
-			 "Replaying does not work as it is."}},
-	[ANA_LIMIT] = {"limit",
-		       "Memory",
-		       {"Memory can be limited.", "Memory can be limited.",
-			"Memory cannot be limited as it is; replays would run without pressure."}},
-	[ANA_DRIVE] = {"drive", "Drive", {"", "", "Data files should lie elsewhere."}},
-	[ANA_SPEED] = {"speed", "Speed", {"", "", ""}},
+			 "Replaying does not work as it is."},
+			NULL},
+	[ANA_LIMIT] =
+		{"limit",
+		 "Memory",
+		 {"Memory can be limited.", "Memory can be limited.",
+		  "Memory cannot be limited as it is; only replays with pressure=none work."},
+		 "Not as this user: without root, or a part of the cgroup tree of one's own, only replays with pressure=none work."},
+	[ANA_DRIVE] = {"drive", "Drive", {"", "", "Data files should lie elsewhere."}, NULL},
+	[ANA_SPEED] = {"speed", "Speed", {"", "", ""}, NULL},
 };
 
 static void print_section(const struct ana_findings *all, enum ana_section section,
 			  const char *about)
 {
 	static const char *const mark[] = {"ok", "-", "NO"};
-	const char *verdict = sections[section].verdict[ana_worst(all, section)];
+	enum ana_state worst = ana_worst(all, section);
+	const char *verdict = sections[section].verdict[worst];
 	char safe[1024];
+
+	if (worst == ANA_MISSING && geteuid() && sections[section].not_as_user)
+		verdict = sections[section].not_as_user;
 
 	printf("%s%s\n", sections[section].title, ana_safe(safe, sizeof(safe), about));
 	for (size_t i = 0; i < all->count; i++) {

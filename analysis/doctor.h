@@ -49,6 +49,10 @@ enum ana_state ana_worst(const struct ana_findings *all, enum ana_section sectio
 /* doctor_record.c: privileges, perf events, BPF, tracepoints, probes. */
 void ana_doctor_record(struct ana_findings *all);
 
+/* doctor_reference.c: stopping threads for --mode reference; locking memory for pressure=global. */
+void ana_doctor_reference(struct ana_findings *all);
+void ana_doctor_balloon(struct ana_findings *all);
+
 /* doctor_replay.c: fio and the engine; memory; the data directory's drive. */
 void ana_doctor_replay(struct ana_findings *all, const char *engine);
 void ana_doctor_limit(struct ana_findings *all);

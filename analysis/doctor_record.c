@@ -434,6 +434,7 @@ void ana_doctor_record(struct ana_findings *all)
 	check_programs(all, fault_event);
 	check_tracepoints(all);
 	check_probes(all);
+	ana_doctor_reference(all);
 	if (fault_event >= 0)
 		close(fault_event);
 }

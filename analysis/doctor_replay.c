@@ -166,6 +166,7 @@ void ana_doctor_limit(struct ana_findings *all)
 	char *fix;
 
 	check_memory(all);
+	ana_doctor_balloon(all);
 	if (!host_memcg_probe(&probe)) {
 		ana_find(all, ANA_LIMIT, ANA_GOOD, "memory limits",
 			 "cgroup v%d, groups are made below %s%s", (int)probe.version, probe.parent,

@@ -348,9 +348,9 @@ static bool has_warnings(const struct ana_result *res, size_t n)
 
 static json_t *results_json(const struct ana_result *res, size_t n)
 {
-	static const char *const keys[] = {"job",   "created",   "complete", "incomplete",
-					   "trace", "selection", "options",  "figures",
-					   "io",    "warnings"};
+	static const char *const keys[] = {
+		"job",     "created", "complete", "incomplete", "trace",   "selection", "options",
+		"figures", "io",      "memory",   "reclaim",    "balloon", "warnings"};
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++) {

@@ -38,6 +38,12 @@ fi
 if command -v fio >/dev/null; then
 	assert_eq "$(finding replay fio text)" "$(fio --version)"
 fi
+if [ "$(id -u)" -eq 0 ] && [ "$(finding record privileges state)" = good ]; then
+	assert_ne "$(finding record 'reference mode' text)" "" "what is said about reference mode"
+	if [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" = 3 ]; then
+		assert_contains "$(finding record 'reference mode' fix)" ptrace_scope
+	fi
+fi
 
 # Without fio, an engine, or a drive.
 mkdir "$TMP/bin"
@@ -69,5 +75,11 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 		assert_eq "$STATUS" 1
 		assert_eq "$(finding record privileges state)" missing
 		assert_contains "$(finding record privileges fix)" "sudo faultline record"
+		run setpriv --reuid=65534 --regid=65534 --clear-groups "$TMP/faultline" doctor -q -d /
+		assert_contains "$OUTPUT" "=> Not as this user; 'sudo faultline doctor' tells whether root can record here."
+		assert_not_contains "$OUTPUT" "Recording does not work as it is"
+		# What it may lock is what the shell says.
+		run bash -c 'ulimit -l 64 && exec "$@"' - setpriv --reuid=65534 --regid=65534 --clear-groups "$TMP/faultline" doctor -q --json -d /
+		assert_contains "$(finding limit pressure=global text)" "may lock 64.0 KiB of memory"
 	fi
 fi
