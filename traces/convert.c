@@ -170,11 +170,13 @@ static int take_barrier(struct convert *c, uint32_t lane, const struct flt_recor
 	int ret;
 
 	/* Where barriers are inferred, one that was recorded is a wait. */
-	if (c->infer || !c->meets)
+	if (c->infer || !c->meets ||
+	    convert_is_closed(c, r->f[FLT_BARRIER_GROUP], r->f[FLT_BARRIER_GENERATION]))
 		return convert_wait(l, r->start, flt_end(r));
 	ret = convert_begin(c, lane, FLT_P_BARRIER, r->start, flt_end(r));
 	l->cur.f[FLT_BARRIER_GROUP] = r->f[FLT_BARRIER_GROUP];
 	l->cur.f[FLT_BARRIER_GENERATION] = r->f[FLT_BARRIER_GENERATION];
+	l->cur.f[FLT_BARRIER_PARTICIPANTS] = r->f[FLT_BARRIER_PARTICIPANTS];
 	return ret ? ret : convert_join(c, lane);
 }
 
@@ -286,6 +288,7 @@ int convert_init(struct convert *c, const struct survey *s, uint64_t fault_aroun
 	c->fault_around = fault_around;
 	c->page = page;
 	c->stop = UINT64_MAX;
+	c->closed = FLT_NONE;
 	c->lane = calloc(c->lanes, sizeof(*c->lane));
 	return c->lane ? 0 : -ENOMEM;
 }

@@ -23,11 +23,6 @@ static uint32_t part_at(const struct parts *p, uint64_t at)
 	return low < p->n && p->part[low].begin <= at ? (uint32_t)low : NO_PART;
 }
 
-uint64_t infer_close(struct infer *f)
-{
-	return f->closed = f->first + f->n;
-}
-
 uint64_t infer_segment_end(const struct convert *c, uint32_t lane, size_t at)
 {
 	const struct lane *l = &c->lane[lane];
@@ -51,7 +46,7 @@ static int cross(struct convert *c, uint32_t lane, size_t to, uint64_t at)
 	int ret = convert_settle_complete(c);
 
 	for (; !ret && l->visit < to; l->visit++) {
-		if (f->first + l->visit < f->closed)
+		if (convert_is_closed(c, GROUP, f->first + l->visit))
 			continue;
 		ret = convert_begin(c, lane, FLT_P_BARRIER, at, at);
 		l->cur.f[FLT_BARRIER_GROUP] = GROUP;

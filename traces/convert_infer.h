@@ -40,16 +40,13 @@ struct infer {
 	uint32_t *visit; /* parts in the order of their visits */
 	size_t n, cap;
 	uint64_t evaluation;
-	uint64_t first;  /* generation of the barrier after its first visit */
-	uint64_t closed; /* barriers below this generation are joined no more */
+	uint64_t first; /* generation of the barrier after its first visit */
 };
 
 /* A lane is about to touch byte AT of the model's FILE. */
 int infer_fault(struct convert *c, uint32_t lane, uint64_t file, uint64_t at, uint64_t start);
 /* A lane leaves its evaluation at time AT. */
 int infer_mark(struct convert *c, uint32_t lane, uint64_t at);
-/* Closes all barriers so far; the generation below which they are. */
-uint64_t infer_close(struct infer *f);
 /* End of what a lane did before the barrier at entry AT of its queue. */
 uint64_t infer_segment_end(const struct convert *c, uint32_t lane, size_t at);
 /* Is the record after entry AT a mark? */

@@ -195,7 +195,7 @@ int convert_push(struct convert *c, uint32_t lane)
 	l->n++;
 	if (count_segment(c, l, q) || !c->meets)
 		convert_release(c, lane);
-	if (c->infer && l->n > QUEUE_LIMIT / c->lanes + 1024)
+	if (l->n > QUEUE_LIMIT / c->lanes + 1024)
 		ret = convert_relieve(c);
 	return ret ? ret : l->held > QUEUE_FLUSH ? lane_write(c, lane) : 0;
 }

@@ -88,7 +88,9 @@ struct meeting {
 	uint32_t members;
 	bool used;
 	bool torn; /* its members disagree about the evaluation */
-	bool done; /* settled, on its way out */
+	bool complete;
+	bool done;       /* settled, on its way out */
+	uint64_t number; /* in the order of their beginnings */
 	struct {
 		uint32_t lane;
 		size_t at; /* index in the lane's queue */
@@ -104,6 +106,8 @@ struct convert {
 	uint32_t lanes;
 	struct meeting *meeting;
 	size_t nmeetings;
+	uint64_t meetings;             /* so far */
+	uint64_t closed_group, closed; /* up to this generation nobody is waited for any more */
 	bool meets; /* there are barriers: segments are held back until they end */
 	uint64_t fault_around, page;
 	uint64_t anon, shmem, swap, footprint; /* last samples; last one emitted */
@@ -160,8 +164,10 @@ int convert_retire(struct convert *c, uint64_t evaluation);
 int convert_settle_complete(struct convert *c);
 /* Settles all of them. */
 int convert_settle_all(struct convert *c);
-/* Settles inferred barriers that hold back more than memory allows. */
+/* Settles barriers that hold back more than memory allows. */
 int convert_relieve(struct convert *c);
+/* Was the barrier settled before this lane came to it? */
+bool convert_is_closed(const struct convert *c, uint64_t group, uint64_t generation);
 
 /* ---- convert_emit.c: what leaves the queue ---- */
 

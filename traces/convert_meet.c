@@ -2,10 +2,11 @@
 /*
  * Barriers of a program in the making: who meets at each of them.
  *
- * A recorded barrier's generation is complete when one of its threads is seen at
- * the next one. An inferred one (convert_infer.h) is complete when all worker
- * lanes have passed it, and then gets its times. Each of them ends a segment,
- * which is looked at as soon as all of its lanes are known.
+ * A recorded barrier's generation is complete when as many lanes have come as the
+ * record says; where it does not say, when one of them is seen at the next one. An
+ * inferred one (convert_infer.h) is complete when all worker lanes have passed it,
+ * and then gets its times. Each of them ends a segment, which is looked at as soon
+ * as all of its lanes are known.
  */
 #include "convert_infer.h"
 #include "convert_lanes.h"
@@ -14,6 +15,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define OPEN_MAX 8192 /* barriers that are not complete */
 
 static struct queued *member_entry(struct convert *c, const struct meeting *g, uint32_t m)
 {
@@ -127,9 +130,9 @@ static bool is_retired(const struct meeting *g, uint64_t evaluation)
 	return g->evaluation + 2 <= evaluation;
 }
 
-static bool is_below(const struct meeting *g, uint64_t generation)
+static bool is_older(const struct meeting *g, uint64_t number)
 {
-	return g->generation < generation;
+	return g->number < number;
 }
 
 static bool is_complete(const struct meeting *g, uint64_t lanes)
@@ -150,6 +153,12 @@ int convert_retire(struct convert *c, uint64_t evaluation)
 	return settle_some(c, is_retired, evaluation);
 }
 
+static bool is_marked(const struct meeting *g, uint64_t arg)
+{
+	(void)arg;
+	return g->complete;
+}
+
 int convert_settle_complete(struct convert *c)
 {
 	return settle_some(c, is_complete, c->s->workers);
@@ -160,21 +169,34 @@ int convert_settle_all(struct convert *c)
 	return settle_some(c, is_any, 0);
 }
 
+/*
+ * Too much is held back by barriers that are not complete (something was lost, or
+ * a thread's records come much later): the older half is settled with who is there.
+ * Who comes later meets nobody.
+ */
 int convert_relieve(struct convert *c)
 {
-	uint64_t generation = infer_close(c->infer);
+	const struct meeting *last = &c->meeting[c->nmeetings / 2];
 
-	return settle_some(c, is_below, generation);
+	if (!c->nmeetings)
+		return 0;
+	c->closed_group = last->group;
+	c->closed = last->generation;
+	return settle_some(c, is_older, last->number + 1);
 }
 
-/* Of recorded barriers one generation of a group is open at a time; of inferred ones many. */
-static struct meeting *meeting_get(struct convert *c, uint64_t id, uint64_t generation)
+bool convert_is_closed(const struct convert *c, uint64_t group, uint64_t generation)
+{
+	return c->closed != FLT_NONE && group == c->closed_group && generation <= c->closed;
+}
+
+/* Where it is known how many come, several generations of a group may be open. */
+static struct meeting *meeting_get(struct convert *c, uint64_t id, uint64_t generation, bool exact)
 {
 	struct meeting *g;
 
 	for (size_t i = 0; i < c->nmeetings; i++)
-		if (c->meeting[i].group == id &&
-		    (!c->infer || c->meeting[i].generation == generation))
+		if (c->meeting[i].group == id && (!exact || c->meeting[i].generation == generation))
 			return &c->meeting[i];
 	g = realloc(c->meeting, (c->nmeetings + 1) * sizeof(*g));
 	if (!g)
@@ -183,6 +205,7 @@ static struct meeting *meeting_get(struct convert *c, uint64_t id, uint64_t gene
 	g += c->nmeetings++;
 	memset(g, 0, sizeof(*g));
 	g->group = id;
+	g->number = c->meetings++;
 	return g;
 }
 
@@ -202,30 +225,52 @@ static int add_member(struct meeting *g, uint32_t lane, size_t at)
 	return 0;
 }
 
+static bool is_member(const struct meeting *g, uint32_t lane)
+{
+	for (uint32_t m = 0; m < g->members; m++)
+		if (g->member[m].lane == lane)
+			return true;
+	return false;
+}
+
+static int make_room(struct convert *c, uint64_t evaluation, bool exact)
+{
+	int ret = 0;
+
+	if (exact)
+		ret = c->nmeetings >= OPEN_MAX ? convert_relieve(c) : 0;
+	else if (c->nmeetings >= 16)
+		ret = convert_retire(c, evaluation);
+	return ret;
+}
+
 int convert_join(struct convert *c, uint32_t lane)
 {
 	const struct lane *l = &c->lane[lane];
 	uint64_t id = l->cur.f[FLT_BARRIER_GROUP], generation = l->cur.f[FLT_BARRIER_GENERATION];
+	uint64_t come = l->cur.f[FLT_BARRIER_PARTICIPANTS];
+	bool exact = c->infer || (come && come != FLT_NONE);
 	struct meeting *g;
-	int ret = 0;
+	int ret = make_room(c, l->evaluation, exact);
 
-	if (c->nmeetings >= 16 && !c->infer)
-		ret = convert_retire(c, l->evaluation);
-	g = meeting_get(c, id, generation);
+	g = meeting_get(c, id, generation, exact);
 	if (ret || !g)
 		return ret ? ret : -ENOMEM;
-	if (g->used && g->generation != generation)
+	/* The same lane again: the address was given to another barrier that counts anew. */
+	if (g->used && (g->generation != generation || (exact && is_member(g, lane))))
 		ret = settle(c, g);
 	if (!g->members) {
 		g->used = true;
 		g->generation = generation;
 		g->evaluation = l->evaluation;
 	}
-	if (g->evaluation != l->evaluation)
-		g->torn = true;
-	for (uint32_t m = 0; m < g->members; m++)
-		g->torn |= g->member[m].lane == lane; /* the same lane twice */
+	g->torn |= g->evaluation != l->evaluation || is_member(g, lane);
 	if (!ret)
 		ret = add_member(g, lane, l->n); /* where it will be queued */
+	if (!ret && exact && !c->infer &&
+	    g->members == (come < c->s->workers ? come : c->s->workers)) {
+		g->complete = true;
+		ret = settle_some(c, is_marked, 0);
+	}
 	return ret;
 }
