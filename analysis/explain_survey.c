@@ -164,42 +164,64 @@ static int add_pass(struct ana_side *s, const struct ana_pass *pass, uint32_t ma
 	return ret;
 }
 
+/* The number that the engine told with an evaluation, from the trailer's list; FLT_NONE: it is not there. */
+static uint64_t told_number(const struct ana_side *s, uint64_t start, size_t *next)
+{
+	const json_t *list = json_object_get(flt_trailer(s->r), "evaluations");
+
+	for (; *next < json_array_size(list); ++*next) {
+		const json_t *one = json_array_get(list, *next);
+		uint64_t at = ana_number(one, "start_ns", 0);
+
+		if (at > start && at - start > ROUNDING_NS)
+			break;
+		if (at >= start || start - at <= ROUNDING_NS)
+			return ana_number(one, "index", FLT_NONE);
+	}
+	return FLT_NONE;
+}
+
 /*
- * From the recording's marks. Those of the engine span nothing and carry the number of the
- * evaluation; where it begins again from a lower one, that is another pass of loops=. Others may
- * enclose each other: then the outer one counts.
+ * From the recording's marks. A replay numbers its evaluations as the trace does that it replays;
+ * where they begin again from a lower one, that is another pass of loops=. Marks may enclose each
+ * other: then the outer one counts.
  */
 static int passes_from_marks(struct ana_side *s, struct survey *v)
 {
 	uint64_t until = 0, number = 0;
 	bool again = false;
+	size_t next = 0;
 	int ret = 0;
 
 	qsort(v->mark, v->marks, sizeof(*v->mark), by_start);
 	for (size_t i = 0; i < v->marks && !ret; i++) {
 		const struct mark *mark = &v->mark[i];
+		bool load = mark->mark_class == FLT_MC_LOAD;
 		struct ana_pass pass = {
-			.start = mark->start, .end = mark->end, .tokens = mark->tokens};
+			.start = mark->start,
+			.end = mark->end,
+			.tokens = mark->tokens,
+			.number = FLT_NONE,
+		};
 
 		ana_phase_of(mark->mark_class, &pass.phase);
 		if (s->passes && mark->start + ROUNDING_NS < until)
 			continue;
 		until = mark->end;
-		again |= s->replay && s->passes && mark->id <= number;
+		if (load)
+			pass.number = 0;
+		else if (s->replay)
+			pass.number = told_number(s, mark->start, &next);
+		if (pass.number == FLT_NONE)
+			pass.number = s->passes ? number + 1 : 1;
+		again |= s->replay && s->passes && pass.number <= number;
+		number = pass.number;
 		/* It lasts until the next one begins. */
 		if (s->passes && !s->later_passes)
 			s->pass[s->passes - 1].end = mark->start;
 		s->later_passes += again;
-		if (again)
-			continue;
-		if (s->replay)
-			number = mark->id;
-		else if (s->passes)
-			number++;
-		else
-			number = mark->mark_class != FLT_MC_LOAD;
-		pass.number = number;
-		ret = add_pass(s, &pass, mark->stream);
+		if (!again)
+			ret = add_pass(s, &pass, mark->stream);
 	}
 	return ret;
 }

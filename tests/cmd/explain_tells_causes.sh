@@ -79,7 +79,7 @@ J=$(json real.flt real.flt)
 assert_eq "$(jq '[.phases[].difference | .seconds, .read_around, .device | select(. != 0)] | length' <<<"$J")" 0
 
 # A replay of the tokens alone: what has no counterpart is left out, and said.
-explain_replay | sed -e '/ mark 0 0 1 /d' -e '/ mark 10ms 0 3 /d' | make_trace tokens.flt
+explain_replay | sed -e '/ mark 0 10ms /d' -e '/ mark 10ms 40ms /d' | make_trace tokens.flt
 run "$FAULTLINE" explain real.flt tokens.flt
 assert_eq "$STATUS" 0
 assert_contains "$OUTPUT" "2 evaluations of real.flt have no counterpart: left out"
@@ -88,18 +88,17 @@ assert_contains "$OUTPUT" "Decode: the replay is 9.4 % slower, 0.035 against 0.0
 
 # A second pass of loops= is left out.
 {
-	explain_replay | grep -v -e ^trailer -e '^1 mark 120ms'
-	echo "1 mark 120ms 0 4 2 1 0 0"
+	explain_replay | grep -v ^trailer
 	explain_token 120 12 3 131072 4
-	echo "1 mark 155ms 0 7 4 - 0 0"
-	echo 'trailer {"complete": true}'
+	echo "1 mark 120ms 35ms 4 2 1 0 0"
+	explain_trailer 1 10 2 50 3 85 2 120
 } | make_trace loops.flt
 run "$FAULTLINE" explain real.flt loops.flt
 assert_contains "$OUTPUT" "1 evaluation of loops.flt is of a later pass (loops=): left out"
 assert_contains "$OUTPUT" "Decode: the replay is 9.4 % slower"
 
 # Other classes under the same numbers: another run. Then the order decides.
-explain_replay | sed 's/^1 mark 50ms 0 4 2 1/1 mark 50ms 0 3 2 4/' | make_trace other.flt
+explain_replay | sed 's/^1 mark 50ms 35ms 4 0 1/1 mark 50ms 35ms 3 1 4/' | make_trace other.flt
 run "$FAULTLINE" explain real.flt other.flt
 assert_contains "$OUTPUT" "other.flt replays another run than real.flt"
 

@@ -81,17 +81,26 @@ explain_real() {
 	echo 'trailer {"complete": true, "lossy": false}'
 }
 
-# Its replay: tokens of 35 ms, 12 at the drive for twice the bytes; marks as the engine sets them.
+# Its replay: tokens of 35 ms, 12 at the drive for twice the bytes. The numbers that the engine told are in the trailer.
 explain_replay() {
 	explain_head none faultline_evaluation
-	echo "1 mark 0 0 1 0 - 0 0"
-	echo "1 mark 10ms 0 3 1 4 0 0"
+	echo "0 mark 0 10ms 1 0 - 0 0"
 	explain_prompt
-	echo "1 mark 50ms 0 4 2 1 0 0"
+	echo "1 mark 10ms 40ms 3 0 4 0 0"
 	explain_token 50 12 3 131072 2
-	echo "1 mark 85ms 0 4 3 1 0 0"
+	echo "1 mark 50ms 35ms 4 0 1 0 0"
 	explain_token 85 12 3 131072 3
-	echo "1 mark 120ms 0 7 4 - 0 0"
+	echo "1 mark 85ms 35ms 4 1 1 0 0"
 	printf '4 sample 120ms 0 %s\n' "0 2400" "1 500" "2 123456"
-	echo 'trailer {"complete": true, "lossy": false}'
+	explain_trailer 1 10 2 50 3 85
+}
+
+# explain_trailer [NUMBER START_MS]...: of a replay
+explain_trailer() {
+	local list=
+	while [ $# -gt 0 ]; do
+		list+="${list:+, }{\"index\": $1, \"start_ns\": ${2}000000}"
+		shift 2
+	done
+	echo "trailer {\"complete\": true, \"lossy\": false, \"evaluations\": [$list]}"
 }
