@@ -84,14 +84,23 @@ static const struct {
 	long nr;
 	enum rec_syscall op;
 } syscalls[] = {
-	{SYS_mmap, REC_SYS_MMAP},         {SYS_munmap, REC_SYS_MUNMAP},
-	{SYS_mremap, REC_SYS_MREMAP},     {SYS_brk, REC_SYS_BRK},
-	{SYS_read, REC_SYS_READ},         {SYS_pread64, REC_SYS_PREAD},
-	{SYS_readv, REC_SYS_READV},       {SYS_preadv, REC_SYS_PREADV},
-	{SYS_preadv2, REC_SYS_PREADV},    {SYS_madvise, REC_SYS_MADVISE},
-	{SYS_fadvise64, REC_SYS_FADVISE}, {SYS_readahead, REC_SYS_READAHEAD},
-	{SYS_mlock, REC_SYS_MLOCK},       {SYS_mlock2, REC_SYS_MLOCK},
+	{SYS_mmap, REC_SYS_MMAP},
+	{SYS_munmap, REC_SYS_MUNMAP},
+	{SYS_mremap, REC_SYS_MREMAP},
+	{SYS_brk, REC_SYS_BRK},
+	{SYS_read, REC_SYS_READ},
+	{SYS_pread64, REC_SYS_PREAD},
+	{SYS_readv, REC_SYS_READV},
+	{SYS_preadv, REC_SYS_PREADV},
+	{SYS_preadv2, REC_SYS_PREADV},
+	{SYS_madvise, REC_SYS_MADVISE},
+	{SYS_fadvise64, REC_SYS_FADVISE},
+	{SYS_readahead, REC_SYS_READAHEAD},
+	{SYS_mlock, REC_SYS_MLOCK},
+	{SYS_mlock2, REC_SYS_MLOCK},
 	{SYS_munlock, REC_SYS_MUNLOCK},
+	{SYS_mprotect, REC_SYS_MPROTECT},
+	{SYS_pkey_mprotect, REC_SYS_MPROTECT},
 };
 
 static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
@@ -99,8 +108,6 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
 	(void)level;
 	(void)format;
 	(void)args;
-	{SYS_mprotect, REC_SYS_MPROTECT},
-	{SYS_pkey_mprotect, REC_SYS_MPROTECT},
 	return 0;
 }
 

@@ -39,10 +39,10 @@ static json_t *command_of(const struct rec_session *s)
 }
 
 /* debugfs is often not mounted: an instance of our own, which nobody else sees. */
-static json_t *fault_around(void)
+uint64_t rec_fault_around(void)
 {
 	int fs = (int)syscall(SYS_fsopen, "debugfs", FSOPEN_CLOEXEC), root = -1, fd = -1;
-	json_t *bytes = NULL;
+	uint64_t bytes = 0;
 	char buf[32] = "";
 
 	if (fs >= 0 && !syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
@@ -50,14 +50,14 @@ static json_t *fault_around(void)
 	if (root >= 0)
 		fd = openat(root, "fault_around_bytes", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && read(fd, buf, sizeof(buf) - 1) > 0)
-		bytes = json_integer(atoll(buf));
+		bytes = strtoull(buf, NULL, 10);
 	if (fd >= 0)
 		close(fd);
 	if (root >= 0)
 		close(root);
 	if (fs >= 0)
 		close(fs);
-	return bytes ? bytes : json_null();
+	return bytes;
 }
 
 /* Before the run: it would disturb a process that runs already. */
@@ -89,7 +89,9 @@ json_t *rec_session_header(const struct rec_session *s)
 		      text(cwd), "machine", machine ? machine : json_object());
 	if (!h)
 		return NULL;
-	json_object_set_new(h, "fault_around_bytes", fault_around());
+	json_object_set_new(h, "fault_around_bytes",
+			    s->fault_around ? json_integer((json_int_t)s->fault_around)
+					    : json_null());
 	json_object_set_new(h, "score", score(s));
 	json_object_set_new(h, "memory_limit",
 			    s->opt.memory_limit ? json_integer((json_int_t)s->opt.memory_limit)

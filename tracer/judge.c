@@ -9,11 +9,11 @@
 #include "traces/fltrace.h"
 #include "tracer/judge.h"
 
-#define FAULT_AROUND 65536
 #define GAPS         1024 /* of neighbouring windows, in windows; the last: or more */
 #define FEWEST       3    /* evaluations */
 #define FOREIGN_CPUS 0.25
 #define SPREAD       0.15
+#define LARGER       0.02
 #define HALF         0.5
 
 /* When each window was last touched, in intervals. */
@@ -48,8 +48,8 @@ struct rec_judge *rec_judge_open(uint64_t fault_around)
 
 	if (!j)
 		return NULL;
-	j->window =
-		fault_around && !(fault_around & (fault_around - 1)) ? fault_around : FAULT_AROUND;
+	j->window = fault_around && !(fault_around & (fault_around - 1)) ? fault_around
+									 : REC_FAULT_AROUND;
 	j->interval = 1;
 	return j;
 }
@@ -348,6 +348,13 @@ static void judge_windows(const struct rec_judge *j, const struct figures *g, st
 
 static void judge_machine(const struct rec_judge_facts *f, struct verdict *v)
 {
+	if (f->larger_pieces > LARGER)
+		unusable(
+			v,
+			"%.0f %% of the model is in larger pieces in the page cache than a fault should map, "
+			"and what is touched in between does not show: another program reads the file, or it "
+			"could not be read page by page",
+			100 * f->larger_pieces);
 	if (f->lossy || f->dropped)
 		unusable(v, "events are missing: give the rings more room (--ring)");
 	if (f->foreign_cpus > FOREIGN_CPUS)
@@ -421,6 +428,8 @@ json_t *rec_judge_json(const struct rec_judge *j, const struct rec_judge_facts *
 	json_object_set_new(o, "zap_bytes", integer(f->zap_bytes));
 	json_object_set_new(o, "calibration_spread",
 			    f->spread < 0 ? json_null() : json_real(f->spread));
+	json_object_set_new(o, "larger_pieces",
+			    f->larger_pieces < 0 ? json_null() : json_real(f->larger_pieces));
 	json_object_set_new(o, "foreign_cpus",
 			    f->foreign_cpus < 0 ? json_null() : json_real(f->foreign_cpus));
 	return o;

@@ -12,7 +12,9 @@
 
 struct rec_judge;
 
-/* FAULT_AROUND: bytes that a fault maps, a power of two; 0: 64 KiB. NULL without memory. */
+#define REC_FAULT_AROUND 65536 /* bytes, where the kernel does not tell */
+
+/* FAULT_AROUND: bytes that a fault maps, a power of two; 0: REC_FAULT_AROUND. NULL without memory. */
 struct rec_judge *rec_judge_open(uint64_t fault_around);
 void rec_judge_close(struct rec_judge *j);
 
@@ -30,6 +32,7 @@ struct rec_judge_facts {
 	uint64_t dropped; /* events */
 	uint64_t limit;   /* bytes of memory that the run had; 0: no limit */
 	bool warmed;
+	double larger_pieces; /* share of the model's page cache in pieces that one fault maps too much of */
 	bool launched;
 	uint64_t every_ns;     /* asked for; 0: at evaluations */
 	uint64_t zap_failed;   /* stops in which entries could not be dropped */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tracer/folios.h"
 #include "tracer/judge.h"
 #include "tracer/reference.h"
 #include "tracer/warm.h"
@@ -121,11 +122,11 @@ int rec_reference_begin(struct rec_session *s)
 	return 0;
 }
 
-int rec_reference_arm(struct rec_session *s, uint64_t fault_around)
+int rec_reference_arm(struct rec_session *s)
 {
 	if (!s->zap)
 		return 0;
-	s->judge = s->world.judge = rec_judge_open(fault_around);
+	s->judge = s->world.judge = rec_judge_open(s->fault_around);
 	if (!s->judge) {
 		rec_say("out of memory");
 		return -ENOMEM;
@@ -166,10 +167,29 @@ bool rec_reference_news(struct rec_session *s, int *status, struct rusage *usage
 	return ended;
 }
 
+/* Before a calibration reads it again. */
+static double larger_pieces(const struct rec_session *s)
+{
+	uint64_t piece = s->fault_around ? s->fault_around : REC_FAULT_AROUND;
+	const struct rec_world *w = &s->world;
+	double most = -1;
+
+	for (uint64_t i = 0; s->world_open && i < w->next_file; i++) {
+		double share = -1;
+
+		if (w->file[i]->model && w->file[i]->mappings)
+			share = rec_folios_larger(w->file[i]->path, piece);
+		if (share > most)
+			most = share;
+	}
+	return most;
+}
+
 void rec_reference_end(struct rec_session *s)
 {
 	if (s->zap) {
 		look_at_machine(s, 1);
+		s->larger_pieces = larger_pieces(s);
 		rec_zap_close(s->zap, s->merge, 3 * rec_attach_cpus(s->attach), &s->zap_stats);
 		s->zap = NULL;
 	}
@@ -200,6 +220,7 @@ bool rec_reference_judge(struct rec_session *s, json_t *trailer)
 			   rec_attach_counter(s->attach, REC_C_DROPPED),
 		.limit = s->opt.memory_limit,
 		.warmed = s->warmed,
+		.larger_pieces = s->larger_pieces,
 		.launched = s->launched,
 		.every_ns = s->opt.zap_every_ns,
 		.zap_failed = z->failed,

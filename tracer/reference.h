@@ -10,8 +10,8 @@
 
 /* The command waits to be started, or the process runs: it is traced, and what it has mapped is read anew. */
 int rec_reference_begin(struct rec_session *s);
-/* All probes are attached: the run may start. FAULT_AROUND: bytes, 0: not known. */
-int rec_reference_arm(struct rec_session *s, uint64_t fault_around);
+/* All probes are attached: the run may start. */
+int rec_reference_arm(struct rec_session *s);
 /* A descriptor that becomes readable when rec_reference_news() has something to do; -1: never. */
 int rec_reference_fd(const struct rec_session *s);
 /* True: the command is gone; *STATUS and *USAGE are as of wait4(). */

@@ -77,7 +77,8 @@ struct rec_session {
 	struct host_tunables *tunables; /* read-ahead that was changed */
 	struct host_janitor *janitor;   /* who puts it back if we cannot; NULL: the cgroup's */
 	uint64_t fault_around;          /* bytes; 0: not known */
-	bool warmed;                    /* the model was read into memory page by page */
+	double larger_pieces; /* share of the model's pages in the page cache; < 0: not known */
+	bool warmed;          /* the model was read into memory page by page */
 	struct rec_disk disk[HOST_DEVICES_MAX];
 	unsigned int disks;
 	uint64_t begin, end;           /* CLOCK_MONOTONIC: the run's */
@@ -105,6 +106,8 @@ int rec_session_run(struct rec_session *s);
 /* Reads all rings; records what ended before UNTIL. */
 void rec_session_drain(struct rec_session *s, uint64_t until);
 /* header.c */
+/* How much one fault maps, in bytes; 0: the kernel does not tell. */
+uint64_t rec_fault_around(void);
 json_t *rec_session_header(const struct rec_session *s);
 /* invariants.c: what has to agree. A new array of {name, expected, found, ok, note}. */
 json_t *rec_invariants(struct rec_session *s);

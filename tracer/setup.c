@@ -161,8 +161,6 @@ static int create_trace(struct rec_session *s)
 		rec_say("out of memory");
 		return -ENOMEM;
 	}
-	s->fault_around =
-		(uint64_t)json_integer_value(json_object_get(header, "fault_around_bytes"));
 	/* time 0: all that takes long is done, the run is about to start */
 	s->sink.epoch = host_now_ns();
 	clock_gettime(CLOCK_REALTIME, &wall);
@@ -454,6 +452,7 @@ int rec_session_setup(struct rec_session *s)
 
 	s->status = -1;
 	s->sample_stream = REC_NO_STREAM;
+	s->fault_around = rec_fault_around();
 	s->pid = s->opt.pid;
 	rec_user_find(&s->user);
 	ret = check_output(s);
@@ -498,5 +497,5 @@ int rec_session_setup(struct rec_session *s)
 	if (ret)
 		return ret;
 	define_metrics(s);
-	return rec_reference_arm(s, s->fault_around);
+	return rec_reference_arm(s);
 }

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tracer/judge.h"
 #include "tracer/warm.h"
 #include "tracer/zap.h"
 #include "tracer/zap_maps.h"
 
-#define SMALL_READ_AHEAD_KIB 128
-#define PROGRESS_NS          500000000ull
-#define PROGRESS_FROM        (1ull << 30)
+#define PROGRESS_NS   500000000ull
+#define PROGRESS_FROM (1ull << 30)
 
 /* What has to be left to everybody else beside the model, or reclaim takes some of it away again. */
 static uint64_t needed(uint64_t model)
@@ -148,25 +148,26 @@ static int open_tunables(struct rec_session *s, struct host_err *err)
 static void bound_read_ahead(struct rec_session *s, const char *file)
 {
 	struct host_device list[HOST_DEVICES_MAX];
-	char path[PATH_MAX], text[16];
+	char path[PATH_MAX], text[32];
 	struct host_err err = {""};
-	uint64_t before;
+	/* POSIX_FADV_SEQUENTIAL, which loaders like, doubles it */
+	uint64_t small = (s->fault_around ? s->fault_around : REC_FAULT_AROUND) / 2048, before;
 
 	if (host_devices_of_path(file, list, HOST_DEVICES_MAX) <= 0 ||
 	    !read_ahead_path(&list[0], path) || host_file_read_u64(path, &before) ||
-	    before <= SMALL_READ_AHEAD_KIB)
+	    before <= small)
 		return;
 	if (!s->tunables && open_tunables(s, &err)) {
 		rec_say("%s", err.text);
 		return;
 	}
-	snprintf(text, sizeof(text), "%d", SMALL_READ_AHEAD_KIB);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)small);
 	if (host_tunables_set(s->tunables, path, text, &err))
 		rec_say("cannot bound the read-ahead: %s", err.text);
 	else
-		rec_say("read-ahead of %s is %d KiB instead of %llu for the time of the capture: larger "
+		rec_say("read-ahead of %s is %llu KiB instead of %llu for the time of the capture: larger "
 			"pieces would hide what is touched",
-			list[0].name, SMALL_READ_AHEAD_KIB, (unsigned long long)before);
+			list[0].name, (unsigned long long)small, (unsigned long long)before);
 }
 
 void rec_warm_end(struct rec_session *s)

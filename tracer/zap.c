@@ -159,6 +159,11 @@ static int do_command(struct rec_zap *z, enum zap_command command, pid_t pid, bo
 						: (1u << REC_STOP_MODEL | 1u << REC_STOP_CODE |
 						   (uint32_t)z->at_marks << REC_STOP_ZAP));
 		z->next_tick = host_now_ns();
+		/* what was dropped before is no part of the recording */
+		pthread_mutex_lock(&z->lock);
+		z->events = 0;
+		z->stats = (struct rec_zap_stats){0};
+		pthread_mutex_unlock(&z->lock);
 		return 0;
 	case CMD_END:
 	case CMD_NONE:
