@@ -17,6 +17,7 @@ struct prepare_options {
 	const char *trace, *out;
 	bool program_only, private, json;
 	uint64_t fault_around, max_lanes;
+	int barriers;
 };
 
 static const struct argp_option options[] = {
@@ -30,6 +31,10 @@ static const struct argp_option options[] = {
 	 "Bytes that one fault maps (default: as recorded, else 64K)", 0},
 	{"max-lanes", 'm', "N", 0, "Fold threads beyond N lanes into one that meets at no barrier",
 	 0},
+	{"barriers", 'b', "FROM", 0,
+	 "Where barriers come from: recorded, inferred (from the model's tensors, or from the order "
+	 "of touches), auto (default: recorded if there are any, else inferred)",
+	 0},
 	{"json", 'j', NULL, 0, "Print what was found as JSON", 0},
 	{0},
 };
@@ -42,7 +47,23 @@ static const char doc[] =
 	"  faultline prepare run.flt -o new.flt\n"
 	"  faultline prepare run.flt -o small.flt --program-only   to share: no recording inside\n"
 	"  faultline prepare run.flt -o open.flt --private         to share: no names, no folders\n"
-	"  faultline prepare run.flt -o new.flt -a 16K             another fault-around window\n";
+	"  faultline prepare run.flt -o new.flt -a 16K             another fault-around window\n"
+	"  faultline prepare run.flt -o new.flt --barriers inferred\n";
+
+static bool parse_barriers(const char *text, int *out)
+{
+	static const char *const names[] = {[FLT_BARRIERS_AUTO] = "auto",
+					    [FLT_BARRIERS_RECORDED] = "recorded",
+					    [FLT_BARRIERS_INFERRED] = "inferred"};
+
+	for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++) {
+		if (strcmp(text, names[i]))
+			continue;
+		*out = i;
+		return true;
+	}
+	return false;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -68,6 +89,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'm':
 		if (ana_parse_number(arg, &o->max_lanes) || !o->max_lanes || o->max_lanes > 65536)
 			argp_error(state, "--max-lanes wants 1 to 65536, not '%s'", arg);
+		break;
+	case 'b':
+		if (!parse_barriers(arg, &o->barriers))
+			argp_error(state, "--barriers wants auto, recorded or inferred, not '%s'",
+				   arg);
 		break;
 	case 'j':
 		o->json = true;
@@ -119,16 +145,32 @@ static void drop_unfinished(int sig)
 
 static json_t *stats_json(const struct conversion *c, uint64_t bytes)
 {
-	const struct flt_prepare_stats *st = &c->stats;
+	json_t *o = json_pack("{ss, sI, sI}", "output", c->out, "bytes", (json_int_t)bytes,
+			      "program_bytes", (json_int_t)c->stats.program_bytes);
+	json_t *stats = flt_prepare_json(&c->stats);
 
-	return json_pack("{ss, sI, sI, sI, sI, sI, sI, sI, sI, sI, sI, sb, ss}", "output", c->out,
-			 "bytes", (json_int_t)bytes, "lanes", (json_int_t)st->lanes, "evaluations",
-			 (json_int_t)st->evaluations, "windows", (json_int_t)st->windows,
-			 "window_bytes", (json_int_t)st->window_bytes, "barriers",
-			 (json_int_t)st->barriers, "hints", (json_int_t)st->hints, "reads",
-			 (json_int_t)st->reads, "compute_ns", (json_int_t)st->compute_ns,
-			 "program_bytes", (json_int_t)st->program_bytes, "marks_inferred",
-			 st->marks_inferred, "note", st->note);
+	json_object_update(o, stats);
+	json_decref(stats);
+	return o;
+}
+
+/* What the own compute was corrected by, and why. */
+static void print_model(const json_t *model)
+{
+	const char *why = json_string_value(json_object_get(model, "why"));
+	char text[256];
+
+	if (json_is_true(json_object_get(model, "fitted")))
+		printf("  calibrated   %.0f ns less for each fault, %.0f ns for each barrier, times "
+		       "%.3f (prompts), %.3f (others)\n",
+		       json_number_value(json_object_get(model, "per_fault_ns")),
+		       json_number_value(json_object_get(model, "per_barrier_ns")),
+		       json_number_value(json_object_get(model, "factor_prompt")),
+		       json_number_value(json_object_get(model, "factor_decode")));
+	else
+		printf("  calibrated   no\n");
+	if (why)
+		printf("               %s\n", ana_safe(text, sizeof(text), why));
 }
 
 static void print_stats(const struct conversion *c, uint64_t bytes)
@@ -143,10 +185,15 @@ static void print_stats(const struct conversion *c, uint64_t bytes)
 	       st->marks_inferred ? " (inferred from sweeps over the model, not marked)" : "");
 	printf("  windows      %s, %s\n", ana_count(a, st->windows),
 	       ana_bytes(b, st->window_bytes));
-	printf("  barriers     %s\n", ana_count(a, st->barriers));
+	printf("  barriers     %s%s%s\n", ana_count(a, st->barriers),
+	       st->inferred_barriers ? ", inferred from the model's " : "",
+	       st->inferred_barriers ? st->barriers_from : "");
+	printf("  chunks       %s windows of %s segments were shared by a counter\n",
+	       ana_count(a, st->dynamic_windows), ana_count(b, st->pools));
 	printf("  hints        %s\n", ana_count(a, st->hints));
 	printf("  reads        %s\n", ana_count(a, st->reads));
 	printf("  own compute  %s, of all lanes together\n", ana_span(a, st->compute_ns));
+	print_model(st->model);
 	if (*st->note)
 		printf("  note         %s\n", ana_safe(name, sizeof(name), st->note));
 }
@@ -180,6 +227,7 @@ static int prepare(const char *cmd, const struct prepare_options *o)
 			.program_only = o->program_only,
 			.private_copy = o->private,
 			.max_lanes = (uint32_t)o->max_lanes,
+			.barriers = o->barriers,
 			.progress = show_progress},
 	};
 	struct sigaction act = {.sa_handler = drop_unfinished};
@@ -218,6 +266,7 @@ static int prepare(const char *cmd, const struct prepare_options *o)
 		status = ana_flush(cmd);
 	}
 out:
+	json_decref(c.stats.model);
 	flt_close(c.in);
 	return status;
 }

@@ -9,7 +9,8 @@
  * touched in the last HORIZON faults and what is touched in the next HORIZON lie
  * apart from each other. A matrix that threads share in slices is touched in
  * several places at once, so there are no cuts within; one that they take in
- * chunks has its cuts apart by MIN_PART at least, where a barrier costs little.
+ * chunks has its cuts apart by MIN_PART (of large models: a 1024th) at least, where
+ * a barrier costs little.
  * The cuts of the watched evaluation that touched most are taken for all.
  */
 #include "convert_infer.h"
@@ -111,7 +112,7 @@ int parts_choose(struct parts *p, const struct survey *s, struct flt_reader *in,
 struct watch {
 	struct part fault[2 * HORIZON]; /* a ring: the last and the next ones */
 	uint64_t seen;
-	uint64_t since; /* bytes touched since the last cut */
+	uint64_t since, least; /* bytes touched since the last cut, and before the next */
 	uint64_t touched, best;
 	struct parts now; /* begin: where the next part begins */
 };
@@ -134,7 +135,7 @@ static int watch_fault(struct watch *w, uint64_t begin, uint64_t end)
 	w->fault[w->seen++ % (2 * HORIZON)] = (struct part){begin, end};
 	w->since += end - begin;
 	w->touched += end - begin;
-	if (w->seen < 2 * HORIZON || w->since < MIN_PART)
+	if (w->seen < 2 * HORIZON || w->since < w->least)
 		return 0;
 	hull(w, w->seen, &before); /* the ring's oldest half */
 	hull(w, w->seen + HORIZON, &after);
@@ -213,6 +214,8 @@ int parts_watch(struct parts *p, const struct survey *s, struct flt_reader *in,
 	ssize_t n = 0;
 	int ret = w ? flt_cursor_open(&c, in, FLT_RECORDING, FLT_ALL_STREAMS) : -ENOMEM;
 
+	if (w)
+		w->least = s->model_bytes / 1024 > MIN_PART ? s->model_bytes / 1024 : MIN_PART;
 	while (!ret && mark <= WATCHED && (n = flt_cursor_next(c, rec, 256)) > 0)
 		for (ssize_t i = 0; !ret && i < n; i++)
 			ret = watch_record(w, p, s, &rec[i], fault_around, &mark);
