@@ -11,6 +11,7 @@
 
 #include "engines/footprint.h"
 #include "engines/pressure.h"
+#include "engines/recorded_held.h"
 #include "engines/selection.h"
 #include "engines/warnings.h"
 
@@ -407,6 +408,9 @@ int eng_plan_group(struct eng_group *g, const struct eng_request *rq, struct hos
 		ret = name_result(g, rq);
 	if (ret)
 		return ret;
+	ret = eng_recorded_held_read(g);
+	if (ret)
+		return host_fail(err, ret, "trace=%s: %s", g->set.trace, strerror(-ret));
 	learn(g);
 	eng_warn_of_trace(g);
 	return ret;
@@ -441,6 +445,7 @@ void eng_plan_group_free(struct eng_group *g)
 	free(g->file);
 	for (int i = 0; i < ENG_KEPT; i++)
 		free(g->kept[i]);
+	eng_recorded_held_free(g);
 	eng_selection_free(&g->sel);
 	flt_plan_close(g->plan);
 	flt_close(g->trace);

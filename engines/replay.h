@@ -288,6 +288,7 @@ struct eng_selection {
 
 struct eng_decoder;
 struct eng_pools;
+struct eng_recorded;
 
 struct eng_group {
 	struct eng_group *next;
@@ -351,6 +352,7 @@ struct eng_group {
 	uint64_t held_end; /* at the end */
 	uint64_t footprint, own_bytes;
 	uint64_t evicted, left_bytes;
+	struct eng_recorded *recorded; /* what the recorded run held; NULL: not known */
 	bool swap, advised;
 
 	/* Measuring. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The parts of the result that are about the machine: faults, drives, memory, pressure, data files. */
+#include "engines/recorded_held.h"
 #include "engines/result_parts.h"
 
 json_t *eng_result_faults(const struct eng_group *g, const struct eng_figures *f)
@@ -64,6 +65,7 @@ json_t *eng_result_memory(const struct eng_group *g)
 	set(o, "cgroup", text(cg ? g->memcg_path : NULL));
 	set(o, "footprint_bytes", count(g->footprint));
 	set(o, "held_bytes", count(g->held_end));
+	set(o, "beside_cache", eng_recorded_held_json(g));
 	set(o, "own_bytes", count(g->own_bytes));
 	set(o, "page_tables_bytes",
 	    count(g->to_taken ? g->to.metric[HOST_METRIC_PAGE_TABLES] : HOST_UNKNOWN));
