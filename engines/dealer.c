@@ -361,8 +361,8 @@ bool eng_dealer_fill(struct eng_dealer *d)
 			break;
 		if (eng_dealer_next(d, &op) <= 0)
 			break;
-		op.slot = deal->head;
-		*place = op;
+		/* All but the slot, which a job that waits for this place is looking at. */
+		memcpy(place, &op, offsetof(struct eng_op, slot));
 		__atomic_store_n(&place->slot, ++deal->head, __ATOMIC_RELEASE);
 		any = true;
 	}
