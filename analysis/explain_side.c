@@ -257,7 +257,7 @@ static int add_time(struct ana_side *s, const struct flt_record *rec, const stru
 
 /* ---- one evaluation after the other ---- */
 
-static int begin_pass(struct ana_side *s)
+static void begin_pass(struct ana_side *s)
 {
 	const struct ana_pass *pass = &s->pass[s->next];
 	uint32_t main = s->main_stream[s->next];
@@ -266,7 +266,6 @@ static int begin_pass(struct ana_side *s)
 	ana_lanes_begin(s->lanes, pass->start, pass->end, index);
 	memset(s->tally, 0, sizeof(s->tally));
 	s->begun = true;
-	return 0;
 }
 
 static int end_pass(struct ana_side *s, struct ana_moment *m)
@@ -314,8 +313,8 @@ int ana_side_next(struct ana_side *s, struct ana_moment *m)
 		/* Behind the last one there is a sample to come whose rise began in it. */
 		if (s->next == s->passes && (!rec || flt_end(rec) > s->until))
 			return 0;
-		pass = s->next < s->passes ? &s->pass[s->next] : NULL;
-		if (pass && !s->begun && (!rec || flt_end(rec) > pass->start))
+		pass = &s->pass[s->next < s->passes ? s->next : 0];
+		if (s->next < s->passes && !s->begun && (!rec || flt_end(rec) > pass->start))
 			begin_pass(s);
 		if (!rec)
 			return end_pass(s, m);

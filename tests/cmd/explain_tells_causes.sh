@@ -5,7 +5,7 @@
 requires_faultline
 requires_cmd jq
 D=tests/data/analysis
-. $D/explain.sh
+. tests/data/analysis/explain.sh
 cd "$TMP" || exit
 make_trace() {
 	"$BUILD/tests/tools/writetrace" "$1" 1000000 || fail "cannot write $1"
