@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools of chunks: does each DYNAMIC window belong to a pool, does each pool end at the barrier that it names, and do all
- * that meet there have it? Otherwise a replay would wait for a lane that never takes part.
+ * Pools of chunks: does each DYNAMIC window belong to a pool, does each pool end at the barrier
+ * that it names, and do all that meet there have it? Otherwise a replay would wait for a lane that
+ * never takes part.
  */
 #include <errno.h>
 #include <inttypes.h>

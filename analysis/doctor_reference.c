@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Can this machine make reference recordings and lock memory away? A thread of our own is stopped as the recorder would stop one,
- * and a program that sends the signal for it is loaded.
+ * Can this machine make reference recordings and lock memory away? A thread of our own is stopped
+ * as the recorder would stop one, and a program that sends the signal for it is loaded.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Inside of `faultline explain`: two runs of the same evaluations, side by side, and where the time of each went.
+ * Inside of `faultline explain`: two runs of the same evaluations, side by side, and where the time
+ * of each went.
  *
- * The time of an evaluation, from its mark to the next one, is told apart in two ways, both of which add up to it.
+ * The time of an evaluation, from its mark to the next one, is told apart in two ways, both of
+ * which add up to it.
  *
- *   mean   over the lanes, the threads that meet at barriers or touch the model in it: each lane's time is its own compute,
- *          its waits at barriers, its faults, ... What slows one lane down shows as the others' wait.
- *   path   along the critical path: of each segment between two barriers, the time of the lane that came last to the second
- *          one, since the others waited for it; from its arrival to the start of the next segment's last lane it is
- *          "barrier"; behind the last barrier it is the main lane's. Causes, not their echo; needs recorded barriers.
+ *   mean   over the lanes, the threads that meet at barriers or touch the model in it: each lane's
+ *          time is its own compute, its waits at barriers, its faults, ... What slows one lane
+ *          down shows as the others' wait.
+ *   path   along the critical path: of each segment between two barriers, the time of the lane
+ *          that came last to the second one, since the others waited for it; from its arrival to
+ *          the start of the next segment's last lane it is "barrier"; behind the last barrier it is
+ *          the main lane's. Causes, not their echo; needs recorded barriers.
  *
- * A run is read in the order of time and given out evaluation by evaluation: memory depends on the number of evaluations (some
- * 64 bytes each), threads and requests in flight, never on the number of records.
+ * A run is read in the order of time and given out evaluation by evaluation: memory depends on the
+ * number of evaluations (some 64 bytes each), threads and requests in flight, never on the number
+ * of records.
  */
 #ifndef ANA_EXPLAIN_H
 #define ANA_EXPLAIN_H
@@ -143,7 +148,10 @@ struct ana_side {
 
 /* ---- explain_side.c, explain_result.c: opening and reading one run ---- */
 
-/* Opens a recording or a result, or says why it cannot be used. 0 or -errno; ana_side_close() in any case. */
+/*
+ * Opens a recording or a result, or says why it cannot be used. 0 or -errno; ana_side_close() in
+ * any case.
+ */
 int ana_side_open(struct ana_side *s, const char *cmd, const char *path, bool may_be_result);
 /* Reading begins, with the passes marked that are wanted. */
 int ana_side_begin(struct ana_side *s);
@@ -161,7 +169,10 @@ int ana_side_next_result(struct ana_side *s, struct ana_moment *m);
 
 /* Reading begins at FROM, ns. */
 int ana_flight_open(struct ana_flight **out, const struct ana_side *s, uint64_t from);
-/* Of START..END (queries come roughly in the order of END), the ns at the drive and the ns only in the queue. */
+/*
+ * Of START..END (queries come roughly in the order of END), the ns at the drive and the ns only in
+ * the queue.
+ */
 int ana_flight_split(struct ana_flight *f, uint64_t start, uint64_t end, uint64_t *drive,
 		     uint64_t *queued);
 void ana_flight_close(struct ana_flight *f);
@@ -172,8 +183,8 @@ int ana_lanes_open(struct ana_lanes **out, size_t streams);
 /* A new evaluation; MAIN is the position of its main stream, or SIZE_MAX. */
 void ana_lanes_begin(struct ana_lanes *l, uint64_t start, uint64_t end, size_t main);
 /*
- * What a thread did from START to END, PART of it; a fault in which it slept gives the shares of drive and queue instead.
- * LANE: it makes the thread one of the lanes. 0 or -ENOMEM.
+ * What a thread did from START to END, PART of it; a fault in which it slept gives the shares of
+ * drive and queue instead. LANE: it makes the thread one of the lanes. 0 or -ENOMEM.
  */
 int ana_lanes_add(struct ana_lanes *l, size_t stream, uint64_t start, uint64_t end,
 		  enum ana_part part, bool lane);
@@ -225,11 +236,15 @@ struct ana_explain {
 	size_t listed;
 };
 
-/* Decides how time is told apart, from what both know; MEAN: not along the critical path, in any case. */
+/*
+ * Decides how time is told apart, from what both know; MEAN: not along the critical path, in any
+ * case.
+ */
 void ana_explain_choose(struct ana_explain *x, bool mean);
 /*
- * What one of the two cannot tell is, in its figures, part of something else: the time off the CPU and at barriers that nobody
- * recorded looks like compute, waits for a drive without block records like other sleep in faults. There it goes in both.
+ * What one of the two cannot tell is, in its figures, part of something else: the time off the CPU
+ * and at barriers that nobody recorded looks like compute, waits for a drive without block records
+ * like other sleep in faults. There it goes in both.
  */
 void ana_explain_fold(const struct ana_explain *x, double part[ANA_PARTS]);
 /* Marks the passes that have a counterpart, FIRST..LAST by their numbers. How many, or -errno. */
@@ -239,7 +254,10 @@ int ana_explain_read(struct ana_explain *x, bool list);
 
 /* ---- explain_report.c, explain_tables.c, explain_json.c ---- */
 
-/* What the drive's share of a difference is due to; see faultline-explain(1), READ-AROUND AND DEVICE. */
+/*
+ * What the drive's share of a difference is due to; see faultline-explain(1), READ-AROUND AND
+ * DEVICE.
+ */
 void ana_explain_drive(const struct ana_phase_sum *p, const double part[2][ANA_PARTS],
 		       double *bytes, double *speed);
 /* Tokens, or evaluations where they are not known. */

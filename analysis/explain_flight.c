@@ -3,8 +3,8 @@
  * When at least one of the run's own reads was at the drive, and when at least one was on its way
  * there: two unions of intervals, kept for a few seconds around the faults that are asked about.
  *
- * A request is stored when it ends, which may be after the end of the fault that waited for a part of
- * it. So the devices' streams have cursors of their own that run a second ahead.
+ * A request is stored when it ends, which may be after the end of the fault that waited for a part
+ * of it. So the devices' streams have cursors of their own that run a second ahead.
  */
 #include <errno.h>
 #include <stdlib.h>

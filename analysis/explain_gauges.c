@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sampled counters by phase. A sample tells what a counter rose by since the last one, ten times a second, and an evaluation
- * may be shorter: the rise is spread evenly over the time between.
+ * Sampled counters by phase. A sample tells what a counter rose by since the last one, ten times a
+ * second, and an evaluation may be shorter: the rise is spread evenly over the time between.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,9 +2,10 @@
 /*
  * The time of one evaluation, lane by lane and along the critical path; see explain.h.
  *
- * A lane's records come in the order of their ends, so what is enclosed comes before what encloses it: a fault before the
- * read() that it happened in, a sleep before the barrier that was slept at. Each record therefore takes what of its time no
- * earlier one has; only time off the CPU gives way, since it says how a thread waited and the enclosing record says for what.
+ * A lane's records come in the order of their ends, so what is enclosed comes before what encloses
+ * it: a fault before the read() that it happened in, a sleep before the barrier that was slept at.
+ * Each record therefore takes what of its time no earlier one has; only time off the CPU gives way,
+ * since it says how a thread waited and the enclosing record says for what.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -193,7 +194,10 @@ int ana_lanes_add_blocked(struct ana_lanes *l, size_t stream, uint64_t start, ui
 	return ret;
 }
 
-/* The parts of a segment that ends at END: what no record has taken is compute, but for a worker's way to its first record. */
+/*
+ * The parts of a segment that ends at END: what no record has taken is compute, but for a worker's
+ * way to its first record.
+ */
 static void close_segment(const struct ana_lanes *l, size_t i, uint64_t end, double part[ANA_PARTS])
 {
 	const struct lane *lane = &l->lane[i];
@@ -214,7 +218,10 @@ static void close_segment(const struct ana_lanes *l, size_t i, uint64_t end, dou
 		part[ANA_PART_COMPUTE] += (double)(end - from - taken);
 }
 
-/* One more segment of the critical path: from START to ARRIVAL it was this lane's, before that the barrier's. */
+/*
+ * One more segment of the critical path: from START to ARRIVAL it was this lane's, before that the
+ * barrier's.
+ */
 static void extend_path(struct ana_lanes *l, uint64_t start, uint64_t arrival,
 			const double part[ANA_PARTS])
 {

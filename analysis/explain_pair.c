@@ -20,7 +20,10 @@ const char *ana_phase_name(enum ana_phase phase)
 	return name[phase];
 }
 
-/* By the numbers that the engine passes on. False if the phases contradict: then it replayed another run. */
+/*
+ * By the numbers that the engine passes on. False if the phases contradict: then it replayed
+ * another run.
+ */
 static bool match_numbers(const struct ana_side *a, const struct ana_side *b, size_t *partner)
 {
 	size_t k = 0;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What `faultline explain` says in words: who is compared, one sentence for each phase, what is missing. */
+/*
+ * What `faultline explain` says in words: who is compared, one sentence for each phase, what is
+ * missing.
+ */
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -47,8 +50,9 @@ double ana_explain_units(const struct ana_phase_sum *p)
 }
 
 /*
- * Waits = bytes x (waits / byte). The difference of a product falls into one share for each factor without a remainder:
- * (w1 - w0) / ln(w1 / w0) times the logarithm of the factor's own ratio (the logarithmic mean Divisia index).
+ * Waits = bytes x (waits / byte). The difference of a product falls into one share for each factor
+ * without a remainder: (w1 - w0) / ln(w1 / w0) times the logarithm of the factor's own ratio (the
+ * logarithmic mean Divisia index).
  */
 void ana_explain_drive(const struct ana_phase_sum *p, const double part[2][ANA_PARTS],
 		       double *bytes, double *speed)

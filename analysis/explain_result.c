@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The result of a replay as the second run of `faultline explain`: coarser than a recording, see engines/RESULT.md. */
+/*
+ * The result of a replay as the second run of `faultline explain`: coarser than a recording, see
+ * engines/RESULT.md.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

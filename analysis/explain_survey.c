@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What has to be known before a recording is read evaluation by evaluation: a first pass over it. */
+/*
+ * What has to be known before a recording is read evaluation by evaluation: a first pass over it.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -164,7 +166,10 @@ static int add_pass(struct ana_side *s, const struct ana_pass *pass, uint32_t ma
 	return ret;
 }
 
-/* The number that the engine told with an evaluation, from the trailer's list; FLT_NONE: it is not there. */
+/*
+ * The number that the engine told with an evaluation, from the trailer's list; FLT_NONE: it is not
+ * there.
+ */
 static uint64_t told_number(const struct ana_side *s, uint64_t start, size_t *next)
 {
 	const json_t *list = json_object_get(flt_trailer(s->r), "evaluations");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The lines of `faultline info` about how a trace was made and judged: what a prediction from it rests on. */
+/*
+ * The lines of `faultline info` about how a trace was made and judged: what a prediction from it
+ * rests on.
+ */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +24,10 @@ static void add(char *buf, size_t len, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* How often the model's page-table entries were dropped, and whether its pages were in memory before. */
+/*
+ * How often the model's page-table entries were dropped, and whether its pages were in memory
+ * before.
+ */
 static void print_zaps(const struct ana_info *info)
 {
 	const json_t *header = flt_header(info->r), *judgement;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * writetrace: makes a trace from a text on stdin, record by record, for tests that need to know every
- * nanosecond of it. Lines are
+ * writetrace: makes a trace from a text on stdin, record by record, for tests that need to know
+ * every nanosecond of it. Lines are
  *
  *   header {...}                               JSON, first
  *   define WHAT {...}                          as flt_writer_define()
  *   STREAM KIND START DURATION FIELD...        a record; the layer follows from the kind
  *   trailer {...}                              last; without it the trace is unfinished
  *
- * Times and fields are numbers, "-" is "not known", a suffix us, ms, K or M multiplies. Kinds are called as flt_kind_info() calls
- * them, those of the program with "p:" before. Empty lines and those with # are skipped.
+ * Times and fields are numbers, "-" is "not known", a suffix us, ms, K or M multiplies. Kinds are
+ * called as flt_kind_info() calls them, those of the program with "p:" before. Empty lines and
+ * those with # are skipped.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How `faultline explain` tells the time of an evaluation apart: lanes, barriers, the critical path. */
+/*
+ * How `faultline explain` tells the time of an evaluation apart: lanes, barriers, the critical
+ * path.
+ */
 #include "flt_fixture.h"
 
 #include <math.h>
@@ -72,7 +75,10 @@ static void the_last_to_come_is_the_path(void **state)
 	barrier(l, WORKER, 1700, 1700, 0, 1, 2);
 	m = finish(l, 1000);
 	assert_int_equal(m.lanes, 2);
-	/* main until 1400, its barrier until the worker goes on at 1420, the worker until 1700, main from 1705 */
+	/*
+	 * main until 1400, its barrier until the worker goes on at 1420, the worker until 1700,
+	 * main from 1705
+	 */
 	assert_near(m.path[ANA_PART_FAULT], 300);
 	assert_near(m.path[ANA_PART_BARRIER], 20 + 5);
 	assert_near(m.path[ANA_PART_COMPUTE], 100 + 280 + 295);
@@ -138,7 +144,10 @@ static void unknown_participants(void **state)
 
 	(void)state;
 	ana_lanes_begin(l, 0, 1000, MAIN);
-	/* How many meet is known from the second barrier on; the first is over before it all the same. */
+	/*
+	 * How many meet is known from the second barrier on; the first is over before it all the
+	 * same.
+	 */
 	barrier(l, MAIN, 100, 300, 0, 0, 0);
 	barrier(l, WORKER, 300, 300, 0, 0, 0);
 	barrier(l, MAIN, 600, 600, 0, 1, 2);
