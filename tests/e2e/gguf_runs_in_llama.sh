@@ -8,7 +8,8 @@ requires_llama
 requires_memory 1500
 requires_space 400
 
-for geometry in "-p tiny" "-p moe --layers 4"; do
+for geometry in "-p tiny" "-p llama-3.2-1b --layers 2" "-p qwen2.5-0.5b --layers 2" "-p granite-3.1-1b-a400m --layers 4" \
+	"-p moe --layers 4"; do
 	# shellcheck disable=SC2086
 	"$GGUF_GEN" $geometry -f -o "$TMP/model.gguf" 2>/dev/null
 	"$LLAMA_BENCH" -m "$TMP/model.gguf" -t 2 -p 16 -n 4 -r 1 -lm mmap --repack 0 -o json \

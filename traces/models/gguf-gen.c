@@ -19,12 +19,20 @@
 #define FILE_TYPE_Q4_K_M     15
 #define QUANTIZATION_VERSION 2
 
+/* Numbers of the models with names are those of the config.json that their makers published. */
 static const struct gguf_geometry presets[] = {
-	{"qwen2.5-7b", "qwen2", "Qwen2.5-7B", 28, 3584, 28, 4, 128, 18944, 0, 0, 152064, 32768},
-	{"small", "qwen2", "a small dense model", 8, 1536, 12, 2, 128, 8960, 0, 0, 32768, 8192},
-	{"tiny", "qwen2", "a tiny dense model", 8, 768, 12, 2, 64, 3072, 0, 0, 16384, 4096},
+	{"qwen2.5-7b", "qwen2", "Qwen2.5-7B", 28, 3584, 28, 4, 128, 18944, 0, 0, 152064, 32768, 0},
+	{"qwen2.5-1.5b", "qwen2", "Qwen2.5-1.5B", 28, 1536, 12, 2, 128, 8960, 0, 0, 151936, 32768,
+	 1},
+	{"qwen2.5-0.5b", "qwen2", "Qwen2.5-0.5B", 24, 896, 14, 2, 64, 4864, 0, 0, 151936, 32768, 1},
+	{"llama-3.2-1b", "llama", "Llama-3.2-1B", 16, 2048, 32, 8, 64, 8192, 0, 0, 128256, 131072,
+	 1},
+	{"granite-3.1-1b-a400m", "granitemoe", "Granite-3.1-1B-A400M", 24, 1024, 16, 8, 64, 512, 32,
+	 8, 49155, 131072, 1},
+	{"small", "qwen2", "a small dense model", 8, 1536, 12, 2, 128, 8960, 0, 0, 32768, 8192, 0},
+	{"tiny", "qwen2", "a tiny dense model", 8, 768, 12, 2, 64, 3072, 0, 0, 16384, 4096, 0},
 	{"moe", "qwen3moe", "a small mixture of experts", 12, 1024, 16, 4, 64, 768, 32, 4, 32768,
-	 8192},
+	 8192, 0},
 };
 #define PRESETS (sizeof(presets) / sizeof(presets[0]))
 
@@ -55,19 +63,22 @@ enum {
 
 static const struct argp_option argp_options[] = {
 	{"output", 'o', "FILE", 0, "Write the model to FILE", 0},
-	{"preset", 'p', "NAME", 0, "Geometry: qwen2.5-7b (default), small, tiny or moe", 0},
+	{"preset", 'p', "NAME", 0,
+	 "Geometry: qwen2.5-7b (default), qwen2.5-1.5b, qwen2.5-0.5b, llama-3.2-1b, "
+	 "granite-3.1-1b-a400m, small, tiny or moe",
+	 0},
 	{"seed", 's', "N", 0, "Other weights; the same seed gives the same file (default 1)", 0},
 	{"force", 'f', NULL, 0, "Replace FILE if it is there", 0},
 	{"list", 'l', NULL, 0, "Print the tensors instead of writing anything", 0},
 	{NULL, 0, NULL, 0, "Changes to the preset's geometry:", 1},
 	{"layers", OPT_LAYERS, "N", 0, "Layers", 1},
-	{"width", OPT_WIDTH, "N", 0, "Width of the model, a multiple of 256", 1},
+	{"width", OPT_WIDTH, "N", 0, "Width of the model, a multiple of 32", 1},
 	{"heads", OPT_HEADS, "N", 0, "Attention heads", 1},
 	{"kv-heads", OPT_KV_HEADS, "N", 0, "Key and value heads", 1},
-	{"feed-forward", OPT_FEED_FORWARD, "N", 0, "Inner width, a multiple of 256", 1},
+	{"feed-forward", OPT_FEED_FORWARD, "N", 0, "Inner width, a multiple of 32", 1},
 	{"vocabulary", OPT_VOCABULARY, "N", 0, "Tokens, from 512", 1},
-	{"experts", OPT_EXPERTS, "N", 0, "Experts of a layer (with -p moe)", 1},
-	{"experts-used", OPT_EXPERTS_USED, "N", 0, "Experts that a token uses (with -p moe)", 1},
+	{"experts", OPT_EXPERTS, "N", 0, "Experts of a layer (of a preset that has some)", 1},
+	{"experts-used", OPT_EXPERTS_USED, "N", 0, "Experts that a token uses", 1},
 	{0},
 };
 
@@ -99,19 +110,18 @@ static void set_preset(struct argp_state *state, struct options *o, const char *
 			return;
 		}
 	}
-	argp_error(state, "no preset is called '%s' (there are qwen2.5-7b, small, tiny, moe)",
-		   name);
+	argp_error(state, "no preset is called '%s': --help lists them", name);
 }
 
 static void check(struct argp_state *state, struct options *o)
 {
 	struct gguf_geometry *g = &o->geometry;
 
-	if (g->width % 256 || g->feed_forward % 256)
-		argp_error(state, "--width and --feed-forward must be multiples of 256");
-	if (g->arch == presets[0].arch) {
+	if (g->width % 32 || g->feed_forward % 32)
+		argp_error(state, "--width and --feed-forward must be multiples of 32");
+	if (!strstr(g->arch, "moe")) {
 		if (g->experts || g->experts_used)
-			argp_error(state, "only the preset 'moe' has experts");
+			argp_error(state, "the preset '%s' has no experts", g->preset);
 		if (g->width % g->heads || g->width / g->heads % 2)
 			argp_error(state, "--width must be an even multiple of --heads");
 		g->head_width = g->width / g->heads;
@@ -121,8 +131,8 @@ static void check(struct argp_state *state, struct options *o)
 		argp_error(state, "llama-quantize has types of its own for 8 experts, which are "
 				  "not made here; take another number");
 	}
-	if ((uint64_t)g->heads * g->head_width % 256)
-		argp_error(state, "all heads together must be a multiple of 256 wide");
+	if ((uint64_t)g->heads * g->head_width % 32)
+		argp_error(state, "all heads together must be a multiple of 32 wide");
 	if (g->heads % g->kv_heads)
 		argp_error(state, "--heads must be a multiple of --kv-heads");
 	if (g->vocabulary < 512)
@@ -313,6 +323,22 @@ static int put_metadata(struct gguf_buffer *b, const struct options *o)
 	key(name, g, "attention.layer_norm_rms_epsilon");
 	gguf_kv_f32(b, name, 1e-6f);
 	count += 2;
+	if (!strcmp(g->arch, "granitemoe")) {
+		/* what Granite multiplies by; without them its activations are others */
+		static const struct {
+			const char *name;
+			float value;
+		} scales[] = {{"embedding_scale", 12.0f},
+			      {"attention.scale", 0.015625f},
+			      {"residual_scale", 0.22f},
+			      {"logit_scale", 6.0f}};
+
+		for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
+			key(name, g, scales[i].name);
+			gguf_kv_f32(b, name, scales[i].value);
+			count++;
+		}
+	}
 	n = gguf_put_vocabulary(b, g->vocabulary, o->seed);
 	return n < 0 ? n : count + n;
 }

@@ -4,8 +4,9 @@
  *
  * Order and types are those of a file that llama-quantize wrote as Q4_K_M, since they decide which
  * pages a token touches: tensors outside the layers first, then layer by layer, by name; Q4_K, but
- * Q6_K for the output matrix and, in the layers that get more bits, for attn_v and ffn_down; float
- * for everything with one dimension and for the router of the experts.
+ * Q6_K for the output matrix (which may be the embedding's) and, in the layers that get more bits,
+ * for attn_v and ffn_down; float for everything with one dimension and for the router of the experts.
+ * Where a row is no multiple of 256 long, Q5_0 stands in for Q4_K and Q8_0 for Q6_K.
  */
 #include <endian.h>
 #include <errno.h>
@@ -15,24 +16,43 @@
 
 #include "traces/models/gguf.h"
 
-#define BLOCK      256 /* elements in a block of either quantized type */
-#define Q4_K_BYTES 144 /* d, dmin (half floats), 12 bytes of scales, 128 of quants */
-#define Q6_K_BYTES 210 /* 128 bytes of low bits, 64 of high bits, 16 scales, d */
-#define ALIGNMENT  32
+#define ALIGNMENT 32
+
+static const struct type {
+	enum gguf_type type;
+	const char *name;
+	uint32_t bytes, elements; /* of a block */
+} types[] = {
+	{GGUF_F32, "f32", 4, 1},
+	{GGUF_Q5_0, "q5_0", 22, 32}, /* d (half float), 4 bytes of fifth bits, 16 of the others */
+	{GGUF_Q8_0, "q8_0", 34, 32}, /* d, 32 signed bytes */
+	{GGUF_Q4_K, "q4_K", 144,
+	 256}, /* d, dmin (half floats), 12 bytes of scales, 128 of quants */
+	{GGUF_Q6_K, "q6_K", 210, 256}, /* 128 bytes of low bits, 64 of high bits, 16 scales, d */
+};
+
+static const struct type *type_of(enum gguf_type type)
+{
+	size_t i = 0;
+
+	while (types[i].type != type)
+		i++;
+	return &types[i];
+}
 
 uint32_t gguf_block_bytes(enum gguf_type type)
 {
-	return type == GGUF_F32 ? 4 : type == GGUF_Q4_K ? Q4_K_BYTES : Q6_K_BYTES;
+	return type_of(type)->bytes;
 }
 
 uint32_t gguf_block_elements(enum gguf_type type)
 {
-	return type == GGUF_F32 ? 1 : BLOCK;
+	return type_of(type)->elements;
 }
 
 const char *gguf_type_name(enum gguf_type type)
 {
-	return type == GGUF_F32 ? "f32" : type == GGUF_Q4_K ? "q4_K" : "q6_K";
+	return type_of(type)->name;
 }
 
 /* ---- the plan */
@@ -48,6 +68,8 @@ static struct gguf_tensor *add(struct plan *p, const char *name, int layer, enum
 {
 	struct gguf_tensor *t = &p->tensors[p->count++];
 
+	if (n0 % gguf_block_elements(type))
+		type = type == GGUF_Q6_K ? GGUF_Q8_0 : GGUF_Q5_0;
 	if (layer < 0)
 		snprintf(t->name, sizeof(t->name), "%s", name);
 	else
@@ -84,23 +106,24 @@ static enum gguf_type more_bits(uint32_t layer, uint32_t layers)
 static void add_layer(struct plan *p, const struct gguf_geometry *g, uint32_t layer)
 {
 	int l = (int)layer, dense = !g->experts;
+	int bias = !strcmp(g->arch, "qwen2"), norms = !strcmp(g->arch, "qwen3moe");
 	uint64_t w = g->width, q = (uint64_t)g->heads * g->head_width;
 	uint64_t kv = (uint64_t)g->kv_heads * g->head_width, ff = g->feed_forward;
 	enum gguf_type more = more_bits(layer, g->layers);
 
-	if (dense)
+	if (bias)
 		add(p, "attn_k.bias", l, GGUF_F32, kv, 0, 0);
 	add(p, "attn_k.weight", l, GGUF_Q4_K, w, kv, 0);
-	if (!dense)
+	if (norms)
 		add_norm(p, "attn_k_norm.weight", l, g->head_width);
 	add_norm(p, "attn_norm.weight", l, w);
 	add(p, "attn_output.weight", l, GGUF_Q4_K, q, w, 0);
-	if (dense)
+	if (bias)
 		add(p, "attn_q.bias", l, GGUF_F32, q, 0, 0);
 	add(p, "attn_q.weight", l, GGUF_Q4_K, w, q, 0);
-	if (!dense)
+	if (norms)
 		add_norm(p, "attn_q_norm.weight", l, g->head_width);
-	if (dense)
+	if (bias)
 		add(p, "attn_v.bias", l, GGUF_F32, kv, 0, 0);
 	add(p, "attn_v.weight", l, more, w, kv, 0);
 	if (dense) {
@@ -121,12 +144,17 @@ int gguf_plan(const struct gguf_geometry *g, struct gguf_tensor **tensors)
 {
 	struct plan p = {0};
 
-	p.tensors = calloc((size_t)g->layers * 13 + 3, sizeof(*p.tensors));
+	p.tensors = calloc((size_t)g->layers * 13 + 4, sizeof(*p.tensors));
 	if (!p.tensors)
 		return -ENOMEM;
-	add(&p, "output.weight", -1, GGUF_Q6_K, g->width, g->vocabulary, 0);
+	if (!g->tied)
+		add(&p, "output.weight", -1, GGUF_Q6_K, g->width, g->vocabulary, 0);
 	add_norm(&p, "output_norm.weight", -1, g->width);
-	add(&p, "token_embd.weight", -1, GGUF_Q4_K, g->width, g->vocabulary, 0);
+	/* Llama 3 stretches each pair of channels by a factor of its own */
+	if (!strcmp(g->arch, "llama"))
+		add_norm(&p, "rope_freqs.weight", -1, g->head_width / 2);
+	add(&p, "token_embd.weight", -1, g->tied ? GGUF_Q6_K : GGUF_Q4_K, g->width, g->vocabulary,
+	    0);
 	for (uint32_t layer = 0; layer < g->layers; layer++)
 		add_layer(&p, g, layer);
 	*tensors = p.tensors;
@@ -160,7 +188,7 @@ static void put_random(unsigned char *out, size_t len, uint64_t seed, uint64_t i
 	for (size_t i = 0; i < len; i += 8) {
 		uint64_t r = htole64(gguf_random(seed, index + i / 8));
 
-		memcpy(out + i, &r, 8);
+		memcpy(out + i, &r, len - i < 8 ? len - i : 8);
 	}
 }
 
@@ -206,6 +234,26 @@ static void fill_q6_k(const struct gguf_tensor *t, uint64_t seed, uint64_t block
 	put_half(out + 208, d);
 }
 
+/* value = d * (quant - 16), with quants of 0 to 31; d of either sign, or their mean were -0.5. */
+static void fill_q5_0(const struct gguf_tensor *t, uint64_t seed, uint64_t block,
+		      unsigned char *out)
+{
+	/* of quants: sqrt((32^2 - 1) / 12) = 9.23 */
+	put_half(out, t->deviation / 9.23f);
+	out[1] |= (unsigned char)(gguf_random(seed, block * 4) << 7);
+	put_random(out + 2, 20, seed, block * 4 + 1);
+}
+
+/* value = d * quant, with signed bytes */
+static void fill_q8_0(const struct gguf_tensor *t, uint64_t seed, uint64_t block,
+		      unsigned char *out)
+{
+	/* of bytes: sqrt((256^2 - 1) / 12) = 73.9 */
+	put_half(out, t->deviation / 73.9f);
+	out[1] |= (unsigned char)(gguf_random(seed, block * 5) << 7);
+	put_random(out + 2, 32, seed, block * 5 + 1);
+}
+
 static void fill_f32(const struct gguf_tensor *t, uint64_t seed, uint64_t index, unsigned char *out)
 {
 	/* uniform, with that deviation: sqrt(12) wide */
@@ -225,11 +273,22 @@ void gguf_fill(const struct gguf_tensor *t, uint64_t seed, uint64_t offset, unsi
 	uint64_t block = offset / bytes;
 
 	for (size_t i = 0; i < len / bytes; i++, block++, out += bytes) {
-		if (t->type == GGUF_Q4_K)
-			fill_q4_k(t, seed, block, out);
-		else if (t->type == GGUF_Q6_K)
-			fill_q6_k(t, seed, block, out);
-		else
+		switch (t->type) {
+		case GGUF_F32:
 			fill_f32(t, seed, block, out);
+			break;
+		case GGUF_Q5_0:
+			fill_q5_0(t, seed, block, out);
+			break;
+		case GGUF_Q8_0:
+			fill_q8_0(t, seed, block, out);
+			break;
+		case GGUF_Q4_K:
+			fill_q4_k(t, seed, block, out);
+			break;
+		case GGUF_Q6_K:
+			fill_q6_k(t, seed, block, out);
+			break;
+		}
 	}
 }

@@ -16,14 +16,17 @@
 /* ggml's numbers for tensor types, as they stand in the file. */
 enum gguf_type {
 	GGUF_F32 = 0,
+	GGUF_Q5_0 = 6,
+	GGUF_Q8_0 = 8,
 	GGUF_Q4_K = 12,
 	GGUF_Q6_K = 14,
 };
 
-/* A model's shape. Widths are in elements; width and feed_forward are multiples of 256. */
+/* A model's shape. Widths are in elements; width and feed_forward are multiples of 32. */
 struct gguf_geometry {
 	const char *preset;
-	const char *arch; /* llama.cpp's name for the architecture: "qwen2" or "qwen3moe" */
+	const char
+		*arch; /* llama.cpp's name for it: "qwen2", "llama", "qwen3moe" or "granitemoe" */
 	const char *title;
 	uint32_t layers;
 	uint32_t width;
@@ -35,6 +38,7 @@ struct gguf_geometry {
 	uint32_t experts_used;
 	uint32_t vocabulary;
 	uint32_t context;
+	int tied; /* the output matrix is the embedding's: one tensor less */
 };
 
 struct gguf_tensor {
@@ -84,7 +88,7 @@ int gguf_plan(const struct gguf_geometry *g, struct gguf_tensor **tensors);
 
 /*
  * Fills @out with @len bytes of @t's values, beginning at byte @offset of the tensor. Both are
- * multiples of the type's block (4, 144 or 210 bytes). The same (seed, offset) gives the same bytes
+ * multiples of the type's block (gguf_block_bytes()). The same (seed, offset) gives the same bytes
  * whatever the pieces.
  */
 void gguf_fill(const struct gguf_tensor *t, uint64_t seed, uint64_t offset, unsigned char *out,
