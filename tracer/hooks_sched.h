@@ -28,8 +28,8 @@ int sched_switch(struct bpf_raw_tracepoint_args *ctx)
 	__u64 now, since;
 	__u32 tid, task_is;
 
-	/* The wait in a fault is the fault's; who is dead does not come back. */
-	if (s && !s->in_fault && !stopped) {
+	/* The wait in a fault or at a barrier is theirs; who is dead does not come back. */
+	if (s && !s->in_fault && !s->barrier_start && !stopped) {
 		task_is = BPF_CORE_READ(prev, __state);
 		tid = bpf_get_current_pid_tgid();
 		slot = &off_cpu[tid & (REC_OFF_CPU_SLOTS - 1)];
