@@ -229,7 +229,7 @@ static void evict_mapping(struct rec_session *s, const struct rec_zap_mapping *m
 void rec_warm_process(struct rec_session *s)
 {
 	struct rec_zap_maps *maps = calloc(1, sizeof(*maps));
-	int ret = rec_zap_now(s->zap, s->pid);
+	int ret = rec_zap_freeze(s->zap, s->pid);
 
 	/* without a model there is nothing to be warmed yet */
 	if (maps && ret != -ENOENT && !rec_zap_maps_read(maps, s->pid, true)) {
@@ -238,5 +238,6 @@ void rec_warm_process(struct rec_session *s)
 				evict_mapping(s, &maps->mapping[i]);
 		read_files(s);
 	}
+	rec_zap_thaw(s->zap);
 	free(maps);
 }

@@ -16,7 +16,10 @@
  * their drives' read-ahead is bounded until rec_warm_end(). What does not go is said, and no error.
  */
 void rec_warm(struct rec_session *s);
-/* The same for the models that a traced process has mapped: entries dropped, evicted, read. */
+/*
+ * The same for the models that a traced process has mapped: entries dropped, evicted, read. It stands still
+ * meanwhile, or it would bring back what is put out.
+ */
 void rec_warm_process(struct rec_session *s);
 /* Read-ahead as it was. */
 void rec_warm_end(struct rec_session *s);

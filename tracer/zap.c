@@ -117,38 +117,17 @@ static void tick(struct rec_zap *z, uint64_t now)
 
 /* ---- commands ---- */
 
-static void zap_at_once(struct rec_zap *z, pid_t pid)
-{
-	struct zap_process *p = zap_process_get(z, pid);
-	uint64_t give_up = host_now_ns() + PATIENCE_NS;
-
-	/* a moment that is not fit passes */
-	do {
-		z->now_result = 1;
-		if (!p || zap_ask(z, p)) {
-			z->now_result = p && p->maps.count ? -EAGAIN : -ENOENT;
-		} else {
-			while (z->now_result == 1 && host_now_ns() < give_up) {
-				zap_handle_stops(z);
-				host_sleep_ns(100000);
-			}
-		}
-		if (z->now_result == -EAGAIN)
-			host_sleep_ns(1000000);
-	} while (z->now_result == -EAGAIN && host_now_ns() < give_up);
-	if (z->now_result == 1)
-		z->now_result = -ETIMEDOUT;
-}
-
 static int do_command(struct rec_zap *z, enum zap_command command, pid_t pid, bool flag,
 		      struct host_err *err)
 {
 	switch (command) {
 	case CMD_SEIZE:
 		return zap_seize(z, pid, flag, err);
-	case CMD_ZAP:
-		zap_at_once(z, pid);
-		return z->now_result;
+	case CMD_FREEZE:
+		return zap_freeze(z, pid);
+	case CMD_THAW:
+		zap_thaw(z);
+		return 0;
 	case CMD_RELEASE:
 		zap_release(z, pid);
 		return 0;
@@ -358,9 +337,14 @@ int rec_zap_seize(struct rec_zap *z, pid_t pid, bool children, struct host_err *
 	return command(z, CMD_SEIZE, pid, children, err);
 }
 
-int rec_zap_now(struct rec_zap *z, pid_t pid)
+int rec_zap_freeze(struct rec_zap *z, pid_t pid)
 {
-	return command(z, CMD_ZAP, pid, false, NULL);
+	return command(z, CMD_FREEZE, pid, false, NULL);
+}
+
+void rec_zap_thaw(struct rec_zap *z)
+{
+	command(z, CMD_THAW, 0, false, NULL);
 }
 
 void rec_zap_arm(struct rec_zap *z, bool on)

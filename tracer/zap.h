@@ -87,8 +87,12 @@ void rec_zap_close(struct rec_zap *z, struct rec_merge *m, unsigned int source,
  * yama, lockdown, a debugger.
  */
 int rec_zap_seize(struct rec_zap *z, pid_t pid, bool children, struct host_err *err);
-/* Drops the model's entries in a process now, and waits for it. 0, -ENOENT: it has no model; or -errno. */
-int rec_zap_now(struct rec_zap *z, pid_t pid);
+/*
+ * Stops everybody who is traced, and drops the model's entries in process PID, so that nobody brings any of it
+ * back, until rec_zap_thaw(). 0, -ENOENT: it has no model; or -errno, and then, too, they stand still.
+ */
+int rec_zap_freeze(struct rec_zap *z, pid_t pid);
+void rec_zap_thaw(struct rec_zap *z);
 /* From now on: stops at evaluations, by time, at mappings. False: no more, but threads stay traced. */
 void rec_zap_arm(struct rec_zap *z, bool on);
 

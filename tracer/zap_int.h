@@ -15,7 +15,8 @@ struct zap_thread {
 	pid_t tid, pid;
 	bool held;      /* stopped until it is released */
 	bool listening; /* in a stop of its group */
-	bool asked;     /* PTRACE_INTERRUPT is under way: by time, or for rec_zap_now() */
+	bool asked;     /* PTRACE_INTERRUPT is under way, to drop entries by time */
+	bool frozen;    /* stopped until all are thawed */
 	UT_hash_handle hh;
 };
 
@@ -30,7 +31,7 @@ struct zap_process {
 	UT_hash_handle hh;
 };
 
-enum zap_command { CMD_NONE, CMD_SEIZE, CMD_ZAP, CMD_RELEASE, CMD_ARM, CMD_END };
+enum zap_command { CMD_NONE, CMD_SEIZE, CMD_FREEZE, CMD_THAW, CMD_RELEASE, CMD_ARM, CMD_END };
 
 struct rec_zap {
 	struct rec_attach *attach;
@@ -60,7 +61,7 @@ struct rec_zap {
 	uint64_t guard_start, guard_end;
 	bool guarded;       /* mprotect() is told of */
 	uint64_t last_mark; /* when an evaluation's begin was last seen; 0: never */
-	int now_result;     /* of rec_zap_now(): 1 is under way */
+	bool freezing;      /* whoever stops stays stopped */
 };
 
 /* zap_seize.c; this and all that follows in the thread */
@@ -79,6 +80,8 @@ int zap_ask(struct rec_zap *z, struct zap_process *p);
 /* Handles all stops that are there. True if there were any. */
 bool zap_handle_stops(struct rec_zap *z);
 void zap_release(struct rec_zap *z, pid_t tid);
+int zap_freeze(struct rec_zap *z, pid_t pid);
+void zap_thaw(struct rec_zap *z);
 /* Looks at its mappings anew. */
 bool zap_has_model(struct rec_zap *z, struct zap_process *p, uint64_t now);
 

@@ -25,6 +25,8 @@
 #endif
 
 #define NO_INSTRUCTION 1
+#define FREEZE_NS \
+	1000000000ull /* a thread that waits for its drive stops when it has what it waits for */
 
 /* ---- dropping ---- */
 
@@ -245,21 +247,17 @@ static void on_our_stop(struct rec_zap *z, struct zap_thread *t, const struct re
 static void on_asked(struct rec_zap *z, struct zap_thread *t)
 {
 	struct rec_inject i = {.tid = t->tid};
-	int ret;
 
 	t->asked = false;
 	if (rec_inject_is_delicate(t->tid)) {
 		pthread_mutex_lock(&z->lock);
 		z->stats.delicate++;
 		pthread_mutex_unlock(&z->lock);
-		ret = -EAGAIN;
 		go_on(t, 0);
 	} else {
-		ret = drop(z, t, host_now_ns(), true, &i);
+		drop(z, t, host_now_ns(), true, &i);
 		leave(z, t, &i, 0);
 	}
-	if (z->now_result == 1)
-		z->now_result = ret;
 }
 
 static void on_event_stop(struct rec_zap *z, struct zap_thread *t, int sig)
@@ -270,7 +268,9 @@ static void on_event_stop(struct rec_zap *z, struct zap_thread *t, int sig)
 		return;
 	}
 	t->listening = false;
-	if (t->asked)
+	if (z->freezing)
+		t->frozen = true;
+	else if (t->asked)
 		on_asked(z, t);
 	else
 		go_on(t, 0);
@@ -387,7 +387,7 @@ static struct zap_thread *choose(struct rec_zap *z, const struct zap_process *p)
 	HASH_ITER (hh, z->threads, t, next) {
 		char state;
 
-		if (t->pid != p->pid || t->held || t->listening || t->asked)
+		if (t->pid != p->pid || t->held || t->listening || t->asked || t->frozen)
 			continue;
 		state = state_of(t);
 		if (state == 'R')
@@ -411,4 +411,71 @@ int zap_ask(struct rec_zap *z, struct zap_process *p)
 		return -errno;
 	t->asked = true;
 	return 0;
+}
+
+/* ---- everybody at once ---- */
+
+/* Who sleeps in a call that a stop would end is left alone: it does nothing to a model by itself. */
+static unsigned int stop_all(struct rec_zap *z)
+{
+	struct zap_thread *t, *next;
+	unsigned int running = 0;
+
+	HASH_ITER (hh, z->threads, t, next) {
+		if (t->frozen || t->held || t->listening)
+			continue;
+		if (t->asked) {
+			running++;
+			continue;
+		}
+		if (state_of(t) == 'S' && is_fragile(t))
+			continue;
+		t->asked = !ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+		running += t->asked;
+	}
+	return running;
+}
+
+static int drop_frozen(struct rec_zap *z, pid_t pid)
+{
+	struct zap_thread *t, *next;
+	int ret = -EAGAIN;
+
+	HASH_ITER (hh, z->threads, t, next) {
+		struct rec_inject i = {.tid = t->tid};
+
+		if (t->pid != pid || !t->frozen || rec_inject_is_delicate(t->tid))
+			continue;
+		ret = drop(z, t, host_now_ns(), true, &i);
+		if (i.gone || i.interrupted || i.deferred)
+			leave(z, t, &i, 0);
+		break;
+	}
+	return ret;
+}
+
+int zap_freeze(struct rec_zap *z, pid_t pid)
+{
+	uint64_t give_up = host_now_ns() + FREEZE_NS;
+
+	z->freezing = true;
+	/* a second look finds those that have just been made */
+	while (stop_all(z) && host_now_ns() < give_up) {
+		if (!zap_handle_stops(z))
+			host_sleep_ns(200000);
+	}
+	return drop_frozen(z, pid);
+}
+
+void zap_thaw(struct rec_zap *z)
+{
+	struct zap_thread *t, *next;
+
+	z->freezing = false;
+	HASH_ITER (hh, z->threads, t, next) {
+		t->asked = false;
+		if (t->frozen)
+			go_on(t, 0);
+		t->frozen = false;
+	}
 }

@@ -31,7 +31,8 @@ static const char usage[] =
 	"         late (private; gets pages of its own after the first round)\n"
 	"  -c     threads in system calls      -s     signals, SIGURG among them, and children\n"
 	"  -b     block all signals            -x     start again by exec(), without -x, after a round\n"
-	"  -k     stop all of it by SIGSTOP for a moment, by a child, in each round\n";
+	"  -k     stop all of it by SIGSTOP for a moment, by a child, in each round\n"
+	"SIGUSR1 ends it after its round.\n";
 
 #define CHECK(what)                              \
 	do {                                     \
@@ -152,6 +153,14 @@ static void on_signal(int sig)
 	else
 		children++;
 	errno = saved;
+}
+
+/* Asked to stop; nobody is interrupted by that. */
+static bool is_enough(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && sigismember(&set, SIGUSR1);
 }
 
 static void some_signals(void)
@@ -314,6 +323,9 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	sigemptyset(&all);
+	sigaddset(&all, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	sigfillset(&all);
 	if (block)
 		pthread_sigmask(SIG_BLOCK, &all, NULL);
@@ -338,7 +350,7 @@ int main(int argc, char **argv)
 		sigaction(SIGALRM, &act, NULL);
 		sigaction(SIGCHLD, &act, NULL);
 	}
-	for (int round = 0; round < rounds; round++) {
+	for (int round = 0; round < rounds && !is_enough(); round++) {
 		if (wait)
 			usleep((useconds_t)wait * 1000);
 		sum += evaluate(map, size, page);
