@@ -97,8 +97,10 @@ int chunks_learn(struct chunking *how, const struct touch *t, size_t n, uint64_t
 				best = bytes;
 		}
 	}
-	free(d);
 	how->bytes = best;
+	for (size_t i = 0; best > 0 && i < count && (double)d[i] <= DISTANT * best; i++)
+		how->evidence++;
+	free(d);
 	return 0;
 }
 

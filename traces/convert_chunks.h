@@ -14,6 +14,7 @@ struct touch {
 struct chunking {
 	double bytes;    /* of a chunk; 0: not known, each run of a lane is one */
 	uint64_t anchor; /* where one of them begins */
+	size_t evidence; /* distances that say so */
 };
 
 /* What the borders between the lanes' touches, sorted by place, say. 0 or -ENOMEM. */

@@ -377,7 +377,8 @@ int model_fit(struct model *m, const struct survey *s, const struct owners *owne
 			continue;
 		if (h->pool)
 			h->pool = owners_decide(owners, s->mark[e - 1].mark_class == FLT_MC_PROMPT,
-						h->first, h->last, h->regular, h->pool_windows);
+						h->first, h->last, (enum shape)h->shape,
+						h->pool_windows);
 		m->share[n++] = *h;
 	}
 	m->n = n;

@@ -52,7 +52,8 @@ struct share {
 	uint64_t first, last;     /* a pool: range of bases, for owners_decide() */
 	uint32_t lane, events, first_events, longest_events;
 	uint32_t windows, pool_windows; /* dynamic ones: of this lane, of all */
-	bool pool, regular, after_barrier;
+	bool pool, after_barrier;
+	uint8_t shape;                      /* of the pool, enum shape */
 	double compute, longest, first_gap; /* ns; longest: of the chunks */
 	float cut[MODEL_KNOTS];             /* ns that go if a fault costs so much */
 };

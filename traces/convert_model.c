@@ -138,7 +138,7 @@ int model_measure(struct convert *c, uint32_t lane, const struct queued *q, uint
 		l->share.pool = true;
 		l->share.first = q->rec.f[POOL_FIRST];
 		l->share.last = q->rec.f[POOL_LAST];
-		l->share.regular = q->rec.f[POOL_REGULAR];
+		l->share.shape = (uint8_t)q->rec.f[POOL_SHAPE];
 		l->share.pool_windows = (uint32_t)q->rec.f[POOL_WINDOWS];
 		return 0;
 	case FLT_P_BARRIER:

@@ -19,7 +19,8 @@ int owners_init(struct owners *o, const struct survey *s, uint64_t fault_around)
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		o->of[i] = calloc(o->bases, sizeof(*o->of[i]));
-		if (!o->of[i])
+		o->size[i] = calloc((o->bases >> SIZES_SHIFT) + 1, sizeof(*o->size[i]));
+		if (!o->of[i] || !o->size[i])
 			return -ENOMEM;
 	}
 	return 0;
@@ -27,8 +28,10 @@ int owners_init(struct owners *o, const struct survey *s, uint64_t fault_around)
 
 void owners_free(struct owners *o)
 {
-	free(o->of[0]);
-	free(o->of[1]);
+	for (int i = 0; i < 2; i++) {
+		free(o->of[i]);
+		free(o->size[i]);
+	}
 	memset(o, 0, sizeof(*o));
 }
 
@@ -60,10 +63,12 @@ static void owners_sum(const struct owners *o, bool prompt, uint64_t first, uint
  * A slice is its thread's in every evaluation; a chunk is whosoever comes first.
  * Measured with llama.cpp, windows of chunks change hands in 4 to 80 % of all
  * evaluations, those of slices never (but where threads are made anew and change
- * places, which is seen in dense slices by their number alone).
+ * places, which is seen in dense slices by their number alone). A segment of which
+ * one thread has done most, since the others were not on a CPU, shows nothing of
+ * this by itself.
  */
-bool owners_decide(const struct owners *o, bool prompt, uint64_t first, uint64_t last, bool regular,
-		   uint32_t windows)
+bool owners_decide(const struct owners *o, bool prompt, uint64_t first, uint64_t last,
+		   enum shape shape, uint32_t windows)
 {
 	uint64_t seen = 0, changed = 0;
 
@@ -71,8 +76,27 @@ bool owners_decide(const struct owners *o, bool prompt, uint64_t first, uint64_t
 	if (seen < windows)
 		owners_sum(o, !prompt, first, last, &seen, &changed);
 	if (seen < windows)
-		return !regular;
-	return changed * 64 > seen;
+		return shape == SHAPE_MANY;
+	return changed * (shape == SHAPE_FEW ? 8 : 64) > seen;
+}
+
+/* The chunks of a range are best known from the segment that showed most of them. */
+static void sizes_add(struct owners *o, bool prompt, uint64_t first, uint64_t last,
+		      const struct chunking *how)
+{
+	for (uint64_t i = first >> SIZES_SHIFT; o->size[prompt] && i <= last >> SIZES_SHIFT; i++)
+		if (i <= o->bases >> SIZES_SHIFT && how->evidence > o->size[prompt][i].evidence)
+			o->size[prompt][i] = *how;
+}
+
+static void sizes_get(const struct owners *o, bool prompt, uint64_t first, uint64_t last,
+		      struct chunking *how)
+{
+	uint64_t middle = (first + (last - first) / 2) >> SIZES_SHIFT;
+
+	if (o->size[prompt] && middle <= o->bases >> SIZES_SHIFT &&
+	    o->size[prompt][middle].evidence > how->evidence)
+		*how = o->size[prompt][middle];
 }
 
 /* ---- a segment ---- */
@@ -161,7 +185,7 @@ static int gather(const struct convert *c, const struct meeting *m, struct segme
 		}
 		g->lanes += g->n > before;
 	}
-	return g->lanes > 1 && g->n >= 4ull * m->members;
+	return g->n >= 4ull * m->members;
 }
 
 /*
@@ -207,12 +231,15 @@ static void count_runs(struct segment *g)
 	}
 }
 
-/* Slices of each expert look like this: all islands are cut into as many runs as lanes. */
-static bool is_regular(const struct segment *g)
+/* Slices of several experts: all islands are cut into as many runs as there are lanes. */
+static enum shape shape_of(const struct segment *g)
 {
 	size_t slices = g->islands * g->lanes;
 
-	return g->runs <= slices + slices / 10 && g->runs + slices / 10 >= slices;
+	if (g->lanes < 2 || g->runs <= 2ull * g->lanes)
+		return SHAPE_FEW;
+	return g->runs <= slices + slices / 10 && g->runs + slices / 10 >= slices ? SHAPE_REGULAR
+										  : SHAPE_MANY;
 }
 
 static bool is_prompt(const struct convert *c, uint64_t evaluation)
@@ -246,66 +273,88 @@ static int put_pool(struct convert *c, const struct meeting *m, uint32_t member,
 	return convert_insert(c, lane, windows, pool);
 }
 
-static int make_pool(struct convert *c, const struct meeting *m, const struct segment *g,
+static int make_pool(struct convert *c, const struct meeting *m, const struct chunking *how,
 		     const struct flt_record *pool)
 {
-	struct chunking how;
-	int ret;
+	int ret = 0;
 
-	ret = chunks_learn(&how, g->touch, g->n, c->fault_around);
 	for (uint32_t i = 0; !ret && i < m->members; i++) {
 		struct lane *l = &c->lane[m->member[i].lane];
 		size_t at = m->member[i].at, first = segment_first(l, at);
 		struct flt_record own = *pool;
 
-		chunks_flag(&how, &l->q[first], at - first, &c->st->dynamic_windows);
+		chunks_flag(how, &l->q[first], at - first, &c->st->dynamic_windows);
 		ret = put_pool(c, m, i, &own);
 	}
 	c->st->pools++;
 	return ret;
 }
 
+/* The segment as it was shared, for later evaluations of the same part. */
+static void remember(struct convert *c, const struct segment *g, bool prompt, uint64_t base)
+{
+	uint64_t before = UINT64_MAX;
+
+	for (size_t i = 0; i < g->n; i++) {
+		uint64_t now = base + g->touch[i].at / c->fault_around;
+
+		if (now != before)
+			owners_add(c->owners, prompt, now, g->touch[i].lane);
+		before = now;
+	}
+}
+
+/* 1: it may have been dealt from a counter, and in these chunks; 0: certainly not. */
+static int inspect(struct convert *c, struct segment *g, bool prompt, struct flt_record *pool,
+		   struct chunking *how)
+{
+	uint64_t base = c->s->file_base[g->file] / c->fault_around + g->file;
+	uint64_t first, last;
+	enum shape shape;
+	double lag = 1;
+	int ret;
+
+	qsort(g->touch, g->n, sizeof(*g->touch), by_place);
+	first = base + g->touch[0].at / c->fault_around;
+	last = base + g->touch[g->n - 1].at / c->fault_around;
+	if (!c->owners->complete)
+		remember(c, g, prompt, base);
+	count_runs(g);
+	shape = shape_of(g);
+	ret = measure_lag(g, &lag);
+	if (ret || lag > 0.125)
+		return ret;
+	ret = chunks_learn(how, g->touch, g->n, c->fault_around);
+	if (ret)
+		return ret;
+	if (c->owners->complete) {
+		sizes_get(c->owners, prompt, first, last, how);
+		return (shape != SHAPE_FEW || how->evidence) &&
+		       owners_decide(c->owners, prompt, first, last, shape, (uint32_t)g->n);
+	}
+	sizes_add(c->owners, prompt, first, last, how);
+	pool->f[POOL_FIRST] = first;
+	pool->f[POOL_LAST] = last;
+	pool->f[POOL_SHAPE] = shape;
+	pool->f[POOL_WINDOWS] = g->n;
+	return 1;
+}
+
 int segments_settle(struct convert *c, const struct meeting *m)
 {
 	struct segment g = {0};
 	struct flt_record pool = {.kind = FLT_P_POOL};
-	bool prompt = is_prompt(c, m->evaluation), regular;
-	uint64_t around = c->fault_around, base, first, last, before = UINT64_MAX;
-	double lag = 1;
+	struct chunking how = {0};
 	int ret = m->members > 1 ? gather(c, m, &g) : 0;
 
-	if (ret <= 0)
-		goto out;
-	qsort(g.touch, g.n, sizeof(*g.touch), by_place);
-	base = c->s->file_base[g.file] / around + g.file;
-	first = base + g.touch[0].at / around;
-	last = base + g.touch[g.n - 1].at / around;
-	for (size_t i = 0; !c->owners->complete && i < g.n; i++) {
-		uint64_t now = base + g.touch[i].at / around;
-
-		if (now != before)
-			owners_add(c->owners, prompt, now, g.touch[i].lane);
-		before = now;
+	if (ret > 0)
+		ret = inspect(c, &g, is_prompt(c, m->evaluation), &pool, &how);
+	if (ret > 0) {
+		pool.f[FLT_P_POOL_GROUP] = m->group;
+		pool.f[FLT_P_POOL_GENERATION] = m->generation;
+		pool.f[FLT_P_POOL_PARTICIPANTS] = m->members;
+		ret = make_pool(c, m, &how, &pool);
 	}
-	count_runs(&g);
-	ret = measure_lag(&g, &lag);
-	if (ret || g.runs <= 2ull * g.lanes || lag > 0.125)
-		goto out;
-	regular = is_regular(&g);
-	if (c->owners->complete &&
-	    !owners_decide(c->owners, prompt, first, last, regular, (uint32_t)g.n))
-		goto out;
-	pool.f[FLT_P_POOL_GROUP] = m->group;
-	pool.f[FLT_P_POOL_GENERATION] = m->generation;
-	pool.f[FLT_P_POOL_PARTICIPANTS] = m->members;
-	if (!c->owners->complete) {
-		pool.f[POOL_FIRST] = first;
-		pool.f[POOL_LAST] = last;
-		pool.f[POOL_REGULAR] = regular;
-		pool.f[POOL_WINDOWS] = g.n;
-	}
-	ret = make_pool(c, m, &g, &pool);
-out:
 	free(g.touch);
 	return ret < 0 ? ret : 0;
 }
