@@ -95,7 +95,7 @@ static const char doc[] =
 	"      evaluations of an engine that is not llama.cpp\n"
 	"\n"
 	"Exit status: 0 if the recording is fine (the command's own status is shown and stored), 1 if it "
-	"failed or lost events, 2 for wrong usage.";
+	"failed, lost events or is no usable reference capture, 2 for wrong usage.";
 
 static void add_name(struct argp_state *state, const char **list, unsigned int *n, const char *arg)
 {

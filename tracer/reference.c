@@ -236,8 +236,9 @@ bool rec_reference_judge(struct rec_session *s, json_t *trailer)
 	json_t *judgement = rec_judge_json(s->judge, &f);
 	bool usable = !s->opt.reference || json_is_true(json_object_get(judgement, "usable"));
 
+	/* all that is used shows in every interval, whatever reclaim has left mapped: any limit */
 	if (s->opt.reference && usable)
-		json_object_set_new(trailer, "serves_limit", json_integer((json_int_t)f.limit));
+		json_object_set_new(trailer, "serves_limit", json_integer(0));
 	if (s->opt.reference && !s->opt.quiet)
 		rec_judge_print(judgement);
 	else if (!usable)
