@@ -18,21 +18,22 @@ selects() {
 }
 
 selects "0 1 2 3 4 5 6 7 8"
-selects "0u 1u 2u 4u 5 6" --tokens=5-6
+selects "0u 1u 2u 3u 4u 5 6" --tokens=5-6
 assert_value m .figures.touched_bytes $((2 * each))
-assert_value m .selection.warmup 1
+assert_value m .selection.warmup 2
 assert_value m .selection.load unmeasured
 assert_value m .figures.tokens 2
 selects "0u 1u 2u 5 6" --tokens=5-6 --warmup=0
 selects "0u 1u 2u 3u 4u 5 6" --tokens=5-6 --warmup=9
-selects "0u 1u 2u 7u 8" --tokens=8
-selects "0u 1u 2u 6u 7 8" --tokens=7-
+selects "0u 1u 2u 4u 5 6" --tokens=5-6 --warmup=1
+selects "0u 1u 2u 6u 7u 8" --tokens=8
+selects "0u 1u 2u 5u 6u 7 8" --tokens=7-
 selects "0u 1u 2u 3 4 5 6 7 8" --tokens=decode
 selects "0u 1 2" --tokens=prompt
 selects "3 4 5 6 7 8" --phases=decode
 assert_value m .selection.load skipped
 selects "0 1 2" --phases=load,prompt
-selects "4u 5" --phases=decode --tokens=5
+selects "3u 4u 5" --phases=decode --tokens=5
 # What is skipped leaves its footprint behind, if not its reads.
 assert_value m .memory.footprint_bytes $((8 << 20))
 selects "0 3 4 5 6 7 8" --phases=load,decode
@@ -51,7 +52,7 @@ assert_value long '.incomplete == null or .incomplete.reason == "runtime"' true
 
 # loops: the measured part again, warm-up once, all lanes in step
 assert_replayed m 3 --tokens=5-6 --loops=3
-assert_value m '[.evaluations[] | "\(.pass):\(.index)"] | join(" ")' '1:0 1:1 1:2 1:4 1:5 1:6 2:5 2:6 3:5 3:6'
+assert_value m '[.evaluations[] | "\(.pass):\(.index)"] | join(" ")' '1:0 1:1 1:2 1:3 1:4 1:5 1:6 2:5 2:6 3:5 3:6'
 assert_value m .selection.passes 3
 assert_value m .figures.touched_bytes $((6 * each))
 assert_value m .figures.inter_token.n 3
