@@ -34,13 +34,15 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && !strcasecmp(s + n - m, end);
 }
 
-static bool looks_like_model(const char *shown, const char *path, const struct stat *st)
+static bool looks_like_model(const struct rec_world *w, const char *shown, const char *path,
+			     const struct stat *st)
 {
 	if (!S_ISREG(st->st_mode))
 		return false;
 	if (ends_with(shown, ".gguf") || ends_with(shown, ".safetensors"))
 		return true;
-	return (uint64_t)st->st_size >= SMALLEST_MODEL && !rec_file_begins(path, "\177ELF");
+	return (uint64_t)st->st_size >= SMALLEST_MODEL &&
+	       !rec_tensors_begins(w->tensors, path, st, "\177ELF");
 }
 
 /* PATH as this process can open it, if it leads to that inode. */
@@ -138,7 +140,7 @@ static struct rec_file *make_file(struct rec_world *w, uint32_t dev, uint64_t in
 	}
 	if (known) {
 		f->size = (uint64_t)st.st_size;
-		f->model = looks_like_model(shown, openable, &st) &&
+		f->model = looks_like_model(w, shown, openable, &st) &&
 			   !(st.st_ino == w->output_ino && st.st_dev == w->output_dev);
 	}
 	w->file[w->next_file++] = f;

@@ -87,12 +87,12 @@ static void read_tensors(struct rec_session *s)
 	struct stat st;
 
 	for (unsigned int i = 0; i < s->opt.evicts; i++)
-		rec_tensors_read(&s->tensors, s->opt.evict[i]);
+		rec_tensors_read(&s->tensors, s->opt.evict[i], !s->opt.light);
 	for (int i = 1; s->opt.command && i < s->opt.nargs; i++) {
-		const char *path = large_file(s, i, &st);
+		const char *path = file_of_argument(s->opt.command[i], &st);
 
 		if (path)
-			rec_tensors_read(&s->tensors, path);
+			rec_tensors_read(&s->tensors, path, !s->opt.light);
 	}
 }
 
@@ -465,7 +465,7 @@ int rec_session_setup(struct rec_session *s)
 	ret = load_programs(s);
 	if (!ret)
 		ret = make_memcg(s);
-	if (!ret && !s->opt.light)
+	if (!ret)
 		read_tensors(s);
 	if (!ret)
 		ret = evict_files(s);

@@ -14,12 +14,15 @@
 
 struct rec_tensors;
 
-/* Whether a file's first four bytes are these. Read past the page cache where that is possible. */
-bool rec_file_begins(const char *path, const char *magic);
-
-/* Reads those of PATH, and remembers them; *list is NULL at first. No GGUF file: nothing. */
-void rec_tensors_read(struct rec_tensors **list, const char *path);
-/* Those of the file ST, remembered or read from PATH now. A new reference; NULL if there are none. */
+/*
+ * Looks at PATH, and remembers its first bytes and, if WANTED, its tensors; *list is NULL at first. To be called before
+ * the run starts: two reads of the same sectors at the same time cannot be told apart by their requests.
+ */
+void rec_tensors_read(struct rec_tensors **list, const char *path, bool wanted);
+/* Whether the file ST begins with these four bytes: remembered, or read from PATH past the page cache. */
+bool rec_tensors_begins(const struct rec_tensors *list, const char *path, const struct stat *st,
+			const char *magic);
+/* Its tensors: remembered, or read from PATH now. A new reference; NULL if there are none. */
 json_t *rec_tensors_of(const struct rec_tensors *list, const char *path, const struct stat *st);
 void rec_tensors_free(struct rec_tensors **list);
 
