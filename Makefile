@@ -66,6 +66,7 @@ GGUF_SRC := $(wildcard traces/models/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_COMMON_SRC := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 PROGRAM_SRC := $(filter-out tests/unit/%,$(wildcard tests/*/*.c))
+PRELOAD_SRC := $(wildcard tests/*/preload/*.c)
 MAN_SRC := $(wildcard *.scd */*.scd)
 
 # fio's headers change every type they meet, so only the files that include them (directly or
@@ -93,6 +94,7 @@ UNIT_COMMON_OBJ := $(call obj,$(UNIT_COMMON_SRC))
 SKELETONS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(BPF_SRC))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(PROGRAM_SRC))
+PRELOADS := $(foreach s,$(PRELOAD_SRC),$(BUILD)/$(subst preload/,,$(s:.c=.so)))
 MAN_PAGES := $(if $(SCDOC),$(addprefix $(BUILD)/man/,$(notdir $(MAN_SRC:.scd=))))
 GGUF_GEN := $(if $(GGUF_SRC),$(BUILD)/gguf-gen)
 LIBFLTRACE := $(if $(TRACES_SRC),$(BUILD)/libfltrace.a)
@@ -146,6 +148,7 @@ help:
 	run 'install what is missing, build, replay jobfiles/optane-replay.fio, show the result' \
 	test 'install what the tests need, build, run them (T="name ...": some of them)' \
 	bench 'measure the figures of merit (B="name ...": some of them)' \
+	fidelity 'hold replays against real llama.cpp, as root (FIDELITY_MINUTES=, FIDELITY_CONFIGS=)' \
 	lint 'layout, static analysis, shell scripts' \
 	'asan, tsan' 'libraries, command, unit tests under sanitizers: build/asan, build/tsan' \
 	deps 'install what building and running need (deps-test, deps-lint: those)' \
@@ -256,12 +259,20 @@ $(foreach t,$(UNIT_TESTS),$(eval $(call unit_test,$(t))))
 $(PROGRAMS): %: %.o $(LIBHOST) $(LIBFLTRACE)
 	$(call say,LD,$@)$(CC) $(LINK_FLAGS) -o $@ $^ $(TRACES_LIBS) -lpthread -lm
 
+# What is loaded into other people's programs: on its own, with nothing of ours.
+define preload
+$(BUILD)/$(subst preload/,,$(1:.c=.so)): $(1) $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$(CC) $(C_FLAGS) $(LINK_FLAGS) -shared -o $$@ $$<
+endef
+$(foreach s,$(PRELOAD_SRC),$(eval $(call preload,$(s))))
+
 # The targets that do everything use every CPU, unless they are told how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-.PHONY: run test unit test-programs bench lint format asan tsan engine-compat traces
+.PHONY: run test unit test-programs bench fidelity lint format asan tsan engine-compat traces
 unit: $(UNIT_TESTS)
-test-programs: $(UNIT_TESTS) $(PROGRAMS)
+test-programs: $(UNIT_TESTS) $(PROGRAMS) $(PRELOADS)
 
 test:
 	@$(MAKE) --no-print-directory deps deps-test
@@ -281,6 +292,13 @@ bench:
 	@$(MAKE) --no-print-directory deps deps-test
 	@$(MAKE) --no-print-directory $(JOBS) all test-programs
 	@BUILD='$(BUILD)' tests/run --bench $(B)
+
+# Exit status 3 (the time box is over) is not make's business.
+fidelity:
+	@$(MAKE) --no-print-directory deps deps-test deps-fidelity
+	@$(MAKE) --no-print-directory $(JOBS) all $(PROGRAMS) $(PRELOADS)
+	@BUILD='$(BUILD)' FIDELITY_WRITE="$${FIDELITY_WRITE-FIDELITY.md}" \
+		FIDELITY_PICTURE="$${FIDELITY_PICTURE-tests/fidelity/fidelity.png}" tests/fidelity/run || [ $$? -eq 3 ]
 
 asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=address,undefined CFLAGS='-O1 -g' $(JOBS) sanitized
@@ -302,9 +320,10 @@ traces: all
 # ---------------------------------------------------------------- lint
 
 FORMATTED := $(CLI_SRC) $(wildcard $(foreach d,traces traces/models host tracer analysis engines \
-	     tests/*,$(d)/*.[ch]))
+	     tests/* tests/*/preload,$(d)/*.[ch]))
 TIDIED := $(filter-out $(ENGINE_FIO_SRC) $(BPF_SRC),$(filter %.c,$(FORMATTED)))
-SHELL_SCRIPTS := $(sort $(wildcard .ci/run .ci/deps tests/run */*.sh */*/*.sh))
+SHELL_SCRIPTS := $(sort $(wildcard .ci/run .ci/deps tests/run tests/fidelity/run tests/fidelity/report \
+		 */*.sh */*/*.sh))
 HEADERS := $(filter %.h,$(FORMATTED))
 
 lint:
@@ -352,13 +371,16 @@ format:
 DEPS := gcc libc6-dev binutils clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libzstd-dev \
 	libxxhash-dev libjansson-dev uthash-dev fio dpkg-dev xz-utils scdoc
 DEPS_TEST := libcmocka-dev jq xz-utils zstd e2fsprogs util-linux procps
+DEPS_FIDELITY := gnuplot-nox attr
 DEPS_LINT := clang-format clang-tidy cppcheck shellcheck
 
-.PHONY: deps deps-test deps-lint
+.PHONY: deps deps-test deps-fidelity deps-lint
 deps:
 	@.ci/deps $(DEPS)
 deps-test:
 	@.ci/deps $(DEPS_TEST)
+deps-fidelity:
+	@.ci/deps $(DEPS_FIDELITY)
 deps-lint:
 	@.ci/deps $(DEPS_LINT)
 
@@ -377,7 +399,7 @@ install: all
 	install -m755 $(ENGINE) '$(DESTDIR)$(LIB_DIR)/'
 	@set -e; for t in $(wildcard traces/*.flt traces/*.txt); do \
 		install -m644 $$t '$(DESTDIR)$(SHARE_DIR)/traces/'; done
-	@set -e; for d in $(wildcard *.md */*.md traces/*.png LICENSE); do \
+	@set -e; for d in $(wildcard *.md */*.md traces/*.png tests/fidelity/*.png LICENSE); do \
 		install -D -m644 $$d '$(DESTDIR)$(DOC_DIR)'/$$d; done
 	@# The jobs name engine and traces by paths from the project's root; installed ones have to
 	@# work from anywhere.
