@@ -413,7 +413,7 @@ int eng_plan_group(struct eng_group *g, const struct eng_request *rq, struct hos
 		return host_fail(err, ret, "trace=%s: %s", g->set.trace, strerror(-ret));
 	learn(g);
 	eng_warn_of_trace(g);
-	return ret;
+	return 0;
 }
 
 uint64_t eng_plan_job_bytes(const struct eng_group *g, uint32_t job)

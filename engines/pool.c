@@ -38,20 +38,19 @@ struct eng_pools {
 	pthread_mutex_t lock;
 	struct eng_pool *bucket[BUCKETS], *unused, *all;
 	uint64_t serial;
-	uint32_t *ahead; /* pools that each lane has joined and not left */
-	_Alignas(ENG_CACHE_LINE) _Atomic uint64_t rounds; /* of the decoder */
+	uint32_t *ahead;         /* pools that each lane has joined and not left */
+	_Atomic uint64_t rounds; /* of the decoder */
 };
 
 /* ---- pools ------------------------------------------------------------------------ */
 
 int eng_pools_init(struct eng_group *g)
 {
-	struct eng_pools *t = aligned_alloc(ENG_CACHE_LINE, sizeof(*t));
+	struct eng_pools *t = calloc(1, sizeof(*t));
 	size_t n = (size_t)g->lanes * ENG_POOLS_AHEAD;
 
 	if (!t)
 		return -ENOMEM;
-	memset(t, 0, sizeof(*t));
 	pthread_mutex_init(&t->lock, NULL);
 	t->all = calloc(n, sizeof(*t->all));
 	t->ahead = calloc(g->lanes, sizeof(*t->ahead));
