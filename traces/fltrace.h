@@ -59,7 +59,7 @@ enum flt_kind {
 	FLT_SCHED = 10,    /* one bucket of a scheduling histogram */
 	FLT_SAMPLE = 11,   /* one metric's value */
 	FLT_ZAP = 12,      /* page-table entries dropped (reference capture) */
-	FLT_OFFCPU = 13,   /* a thread was off its CPU, outside of faults (1.1) */
+	FLT_OFFCPU = 13,   /* a thread was off its CPU, not in a fault or barrier (1.1) */
 	FLT_P_WINDOW = 32, /* touch a run of pages of a file */
 	FLT_P_BARRIER = 33,
 	FLT_P_MARK = 34,
