@@ -30,12 +30,12 @@ wait_until 30 is_back
 	"$TMP/data" &
 recorder=$!
 # the command itself, not the recorder that names it
-is_running() { pgrep -f "^$PAGES -q.*$TMP/data" >/dev/null; }
-on_exit "pkill -9 -f '^$PAGES -q.*$TMP/data'"
+is_running() { workload=$(pgrep -f "^$PAGES -q.*$TMP/data"); }
 wait_until 90 is_running
+on_exit "kill -9 $workload 2>/dev/null"
 [ "$(available)" -lt 3072 ] || fail "$(available) MiB are available under --pressure global"
 kill -KILL $recorder
 wait_until 30 is_back
-pkill -f "^$PAGES -q.*$TMP/data"
+kill "$workload"
 
 assert_refused "needs --memory-limit" "$FAULTLINE" record --pressure global -o "$TMP/x.flt" -- "$PAGES" "$TMP/data"
