@@ -178,7 +178,8 @@ static void remove_folder(const struct calibration *c)
 static void run_recorder(const struct calibration *c)
 {
 	const struct rec_options *o = &c->s->opt;
-	size_t n = 0, room = 16 + 2 * (size_t)o->marks + (size_t)o->nargs;
+	size_t n = 0, room = 16 + 2 * (size_t)REC_NAMES_MAX + (size_t)o->nargs;
+	char mark[REC_NAMES_MAX][PATH_MAX + 256];
 	const char **argv = calloc(room, sizeof(*argv));
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = open(c->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -196,9 +197,12 @@ static void run_recorder(const struct calibration *c)
 	argv[n++] = "--no-score";
 	argv[n++] = "-o";
 	argv[n++] = c->trace;
-	for (unsigned int i = 0; i < o->marks; i++) {
+	/* By name and file, so that they are probed before the command starts. */
+	for (unsigned int i = 0; i < REC_NAMES_MAX &&
+				 rec_probes_mark(c->s->probes, i, mark[i], sizeof(mark[i]));
+	     i++) {
 		argv[n++] = "--mark";
-		argv[n++] = o->mark[i];
+		argv[n++] = mark[i];
 	}
 	argv[n++] = "--";
 	for (int i = 0; i < o->nargs; i++)

@@ -452,3 +452,19 @@ const char *rec_probes_text(const struct rec_probes *p, unsigned int i, char *bu
 		 probe->candidate->name, slash ? slash + 1 : "?", probe->error ? " (failed)" : "");
 	return buf;
 }
+
+bool rec_probes_mark(const struct rec_probes *p, unsigned int i, char *spec, size_t size)
+{
+	for (int rank = 0; rank < 255; rank++) {
+		for (unsigned int k = 0; k < p->probes; k++) {
+			const struct probe *probe = &p->probe[k];
+
+			if (probe->error || probe->candidate->barrier ||
+			    probe->candidate->rank != rank || !probe->path || i--)
+				continue;
+			snprintf(spec, size, "%s@%s", probe->candidate->name, probe->path);
+			return true;
+		}
+	}
+	return false;
+}

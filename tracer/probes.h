@@ -35,6 +35,11 @@ uint64_t rec_probes_due(const struct rec_probes *p);
 /* All files that a process has mapped, at once. */
 void rec_probes_process(struct rec_probes *p, pid_t pid);
 
+/*
+ * SYMBOL@FILE of the i-th function by which evaluations were told, best ones first, as --mark takes it: with
+ * it another run of the command has its probes before it starts. False behind the last one.
+ */
+bool rec_probes_mark(const struct rec_probes *p, unsigned int i, char *spec, size_t size);
 /* "ggml_barrier in libggml-cpu.so": the I-th probe for people; NULL after the last. */
 const char *rec_probes_text(const struct rec_probes *p, unsigned int i, char *buf, size_t size);
 
