@@ -21,6 +21,8 @@
 #define PAGE       4096.0
 #define DISTANT    12 /* chunks: the error of a page counts less the nearer they are */
 #define CANDIDATES 48
+#define ANCHORS    8
+#define LEAST      3 /* beginnings on a line, beside the first */
 
 static int by_value(const void *a, const void *b)
 {
@@ -66,47 +68,87 @@ static double refine(const uint64_t *d, size_t n, double bytes)
 	return weight > 0 ? sum / weight : bytes;
 }
 
-int chunks_learn(struct chunking *how, const struct touch *t, size_t n, uint64_t fault_around)
+/* The longest distance of which nearly all others are multiples: short ones fit anything. */
+static double choose_bytes(const uint64_t *d, size_t n)
 {
-	uint64_t *d = malloc((n + 1) * sizeof(*d)), last = 0;
-	size_t count = 0, seen = 0, tried;
+	size_t tried = n < CANDIDATES ? n : CANDIDATES;
 	double best = 0;
 
-	*how = (struct chunking){0};
-	if (!d)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (!(t[i].at & (fault_around - 1)) || (i && t[i].lane == t[i - 1].lane))
-			continue;
-		if (seen++ && t[i].at > last)
-			d[count++] = t[i].at - last;
-		else if (seen == 1)
-			how->anchor = t[i].at;
-		last = t[i].at;
-	}
-	qsort(d, count, sizeof(*d), by_value);
-	tried = count < CANDIDATES ? count : CANDIDATES;
 	for (size_t i = 0; i < tried; i++) {
 		for (int k = 1; k <= 3; k++) {
-			double bytes = refine(d, count, (double)d[i * count / tried] / k);
+			double bytes = refine(d, n, (double)d[i * n / tried] / k);
 
-			if (bytes < 2 * PAGE || bytes <= best)
-				continue;
-			/* Short ones fit anything: the longest that explains nearly all. */
-			if (share_that_fits(d, count, bytes) >= 0.8)
+			if (bytes >= 2 * PAGE && bytes > best &&
+			    share_that_fits(d, n, bytes) >= 0.8)
 				best = bytes;
 		}
 	}
-	how->bytes = best;
-	for (size_t i = 0; best > 0 && i < count && (double)d[i] <= DISTANT * best; i++)
-		how->evidence++;
+	return best;
+}
+
+/*
+ * A line through all beginnings, so that the borders of the last chunks are as
+ * right as those of the first: numbers are counted on from one to the next.
+ */
+static void fit_line(struct chunking *how, const uint64_t *at, size_t n)
+{
+	double k = 0, sk = 0, sx = 0, skk = 0, skx = 0, count = 0, last = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double x = (double)(at[i] - at[0]);
+
+		if (i && !fits(x - last, how->bytes))
+			continue;
+		k += nearbyint((x - last) / how->bytes);
+		last = x;
+		sk += k;
+		sx += x;
+		skk += k * k;
+		skx += k * x;
+		count++;
+	}
+	how->evidence = (size_t)count - 1;
+	if (count * skk - sk * sk <= 0)
+		return;
+	how->bytes = (count * skx - sk * sx) / (count * skk - sk * sk);
+	how->anchor = (double)at[0] + (sx - how->bytes * sk) / count;
+}
+
+int chunks_learn(struct chunking *how, const struct touch *t, size_t n, uint64_t fault_around)
+{
+	uint64_t *at = malloc((n + 1) * sizeof(*at)), *d = malloc((n + 1) * sizeof(*d));
+	size_t starts = 0, count = 0;
+	double choice = 0;
+	int ret = at && d ? 0 : -ENOMEM;
+
+	*how = (struct chunking){0};
+	for (size_t i = 0; !ret && i < n; i++)
+		if ((t[i].at & (fault_around - 1)) && (!i || t[i].lane != t[i - 1].lane))
+			at[starts++] = t[i].at;
+	for (size_t i = 1; !ret && i < starts; i++)
+		if (at[i] > at[i - 1])
+			d[count++] = at[i] - at[i - 1];
+	if (count) {
+		qsort(d, count, sizeof(*d), by_value);
+		how->bytes = choice = choose_bytes(d, count);
+	}
+	/* The first ones may be no beginnings, but places that others had left. */
+	for (size_t i = 0; how->bytes > 0 && i < starts && i < ANCHORS; i++) {
+		struct chunking line = {.bytes = choice};
+
+		fit_line(&line, at + i, starts - i);
+		*how = line.evidence > how->evidence ? line : *how;
+	}
+	if (how->evidence < LEAST)
+		*how = (struct chunking){0};
+	free(at);
 	free(d);
-	return 0;
+	return ret;
 }
 
 static int64_t number_of(const struct chunking *how, uint64_t at)
 {
-	return (int64_t)floor(((double)at + PAGE - (double)how->anchor) / how->bytes);
+	return (int64_t)floor(((double)at + PAGE - how->anchor) / how->bytes);
 }
 
 void chunks_flag(const struct chunking *how, struct queued *q, size_t n, uint64_t *windows)

@@ -13,7 +13,7 @@ struct touch {
 
 struct chunking {
 	double bytes;    /* of a chunk; 0: not known, each run of a lane is one */
-	uint64_t anchor; /* where one of them begins */
+	double anchor;   /* where one of them begins, to a page */
 	size_t evidence; /* distances that say so */
 };
 

@@ -73,6 +73,8 @@ bool owners_decide(const struct owners *o, bool prompt, uint64_t first, uint64_t
 	uint64_t seen = 0, changed = 0;
 
 	owners_sum(o, prompt, first, last, &seen, &changed);
+	if (shape == SHAPE_SURE)
+		return true;
 	if (seen < windows)
 		owners_sum(o, !prompt, first, last, &seen, &changed);
 	if (seen < windows)
@@ -217,7 +219,8 @@ static int measure_lag(const struct segment *g, double *lag)
 	return 0;
 }
 
-static void count_runs(struct segment *g)
+/* Islands are apart by a whole window: parts of one may be touched by none. */
+static void count_runs(struct segment *g, uint64_t around)
 {
 	uint64_t end = g->touch[0].at + g->touch[0].length;
 
@@ -226,18 +229,23 @@ static void count_runs(struct segment *g)
 		const struct touch *t = &g->touch[i];
 
 		g->runs += t->lane != g->touch[i - 1].lane;
-		g->islands += t->at > end;
+		g->islands += t->at / around > (end + around - 1) / around;
 		end = t->at + t->length > end ? t->at + t->length : end;
 	}
 }
 
-/* Slices of several experts: all islands are cut into as many runs as there are lanes. */
+/*
+ * Slices of several experts: all islands are cut into as many runs as there are
+ * lanes, or twice and three times as many where neighbouring experts were chosen.
+ */
 static enum shape shape_of(const struct segment *g)
 {
 	size_t slices = g->islands * g->lanes;
 
 	if (g->lanes < 2 || g->runs <= 2ull * g->lanes)
 		return SHAPE_FEW;
+	if (g->runs > 4 * slices)
+		return SHAPE_SURE;
 	return g->runs <= slices + slices / 10 && g->runs + slices / 10 >= slices ? SHAPE_REGULAR
 										  : SHAPE_MANY;
 }
@@ -290,7 +298,11 @@ static int make_pool(struct convert *c, const struct meeting *m, const struct ch
 	return ret;
 }
 
-/* The segment as it was shared, for later evaluations of the same part. */
+/*
+ * The segment as it was shared, for later evaluations of the same part. A window
+ * that was not touched from its beginning is on the border of a slice or a chunk:
+ * of two experts' slices that share it, it belongs to the one that is chosen.
+ */
 static void remember(struct convert *c, const struct segment *g, bool prompt, uint64_t base)
 {
 	uint64_t before = UINT64_MAX;
@@ -298,7 +310,7 @@ static void remember(struct convert *c, const struct segment *g, bool prompt, ui
 	for (size_t i = 0; i < g->n; i++) {
 		uint64_t now = base + g->touch[i].at / c->fault_around;
 
-		if (now != before)
+		if (now != before && !(g->touch[i].at & (c->fault_around - 1)))
 			owners_add(c->owners, prompt, now, g->touch[i].lane);
 		before = now;
 	}
@@ -319,7 +331,7 @@ static int inspect(struct convert *c, struct segment *g, bool prompt, struct flt
 	last = base + g->touch[g->n - 1].at / c->fault_around;
 	if (!c->owners->complete)
 		remember(c, g, prompt, base);
-	count_runs(g);
+	count_runs(g, c->fault_around);
 	shape = shape_of(g);
 	ret = measure_lag(g, &lag);
 	if (ret || lag > 0.125)

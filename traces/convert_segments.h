@@ -37,7 +37,8 @@ int owners_init(struct owners *o, const struct survey *s, uint64_t fault_around)
 void owners_free(struct owners *o);
 /* What the touches of one segment look like. */
 enum shape {
-	SHAPE_MANY,    /* more runs of different lanes than slices would have */
+	SHAPE_SURE,    /* many more runs of different lanes than slices would have */
+	SHAPE_MANY,    /* more runs than slices would have */
 	SHAPE_REGULAR, /* as many as slices of several experts would have */
 	SHAPE_FEW,     /* no more than slices, but all in one place at a time */
 };

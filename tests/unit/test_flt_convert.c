@@ -1,67 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Recordings made by hand become the program that one expects. */
-#include "flt_fixture.h"
+#include "flt_recording.h"
 
 #include <sys/resource.h>
-
-#define US  1000ull
-#define KIB 1024ull
-#define MIB (1024 * KIB)
-
-static void define_model(struct flt_writer *w)
-{
-	flt_writer_define(w, "file",
-			  json_pack("{sisssIsb}", "id", 0, "path", "/m/model.gguf", "size",
-				    (json_int_t)(64 * MIB), "model", 1));
-	flt_writer_define(
-		w, "region",
-		json_pack("{sisisI}", "id", 0, "file", 0, "length", (json_int_t)(64 * MIB)));
-	flt_writer_define(w, "region", json_pack("{sisn}", "id", 1, "file"));
-}
-
-static void add(struct flt_writer *w, uint32_t kind, uint32_t stream, uint64_t start, uint64_t dur,
-		uint64_t f0, uint64_t f1, uint64_t f2)
-{
-	struct flt_record r = {.kind = kind, .stream = stream, .start = start, .dur = dur};
-
-	r.f[0] = f0;
-	r.f[1] = f1;
-	r.f[2] = f2;
-	if (kind == FLT_MARK) {
-		r.f[FLT_MARK_SYMBOL] = FLT_NONE;
-		r.f[FLT_MARK_FLAGS] = 0;
-	}
-	assert_int_equal(flt_writer_add(w, FLT_RECORDING, &r), 0);
-}
-
-static void fault(struct flt_writer *w, uint32_t stream, uint64_t start, uint64_t dur,
-		  uint64_t offset)
-{
-	add(w, FLT_FAULT, stream, start, dur, 0, 0, offset);
-}
-
-static void barrier(struct flt_writer *w, uint32_t stream, uint64_t start, uint64_t end,
-		    uint64_t generation)
-{
-	add(w, FLT_BARRIER, stream, start, end - start, 0, generation, 0);
-}
-
-static void prepare(struct fixture *f, struct flt_writer **w, struct flt_prepare_stats *st)
-{
-	struct flt_reader *r;
-
-	assert_int_equal(flt_writer_flush(*w, false), 0);
-	r = fixture_open(f);
-	assert_false(flt_finished(r));
-	assert_int_equal(flt_prepare(r, *w, NULL, st), 0);
-	flt_close(r);
-	fixture_finish(f, w);
-}
-
-static void near(uint64_t got, uint64_t want)
-{
-	assert_in_range(got, want > 2500 ? want - 2500 : 0, want + 2500);
-}
 
 static void faults_become_windows_with_the_compute_between(void **state)
 {

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Makes the captured traces of this folder anew (`make traces`): generates the models, runs real
-# llama.cpp on them with too little memory, and records that.
+# llama.cpp on them, and records that: as a reference capture, with ample memory, which replays predict
+# other machines from, and with too little memory, which is the truth about that run.
 #
 #   capture.sh [NAME...]   NAME is one of the table below; all of them without
 #
 # Needs root, and room for the models in $BUILD/models. Environment: BUILD; LLAMA_BENCH for a
 # llama-bench of one's own; THREADS, where it isn't two as on the machine that the shipped traces
-# come from. The traces are what they are called: random weights, recorded under pressure.
+# come from. A reference capture needs an idle machine with memory for the model; one that is not usable
+# replaces nothing.
 set -eu -o pipefail
 
 cd "$(dirname "$0")/../.."
@@ -20,10 +22,11 @@ die() {
 	exit 1
 }
 
-# NAME                        MODEL                       PRESET      LIMIT  PROMPT,TOKENS
+# NAME                        MODEL                       PRESET      RECORDED   PROMPT,TOKENS
 table='
-qwen2.5-7b-q4km-2560M         qwen2.5-7b-q4km.gguf        qwen2.5-7b  2560M  64,16
-quick                         quick.gguf                  small       192M   32,8
+qwen2.5-7b-q4km-reference     qwen2.5-7b-q4km.gguf        qwen2.5-7b  reference  64,16
+qwen2.5-7b-q4km-2560M         qwen2.5-7b-q4km.gguf        qwen2.5-7b  2560M      64,16
+quick                         quick.gguf                  small       192M       32,8
 '
 
 [ "$(id -u)" -eq 0 ] || die "recording needs root: sudo make traces"
@@ -52,7 +55,7 @@ is_wanted() {
 }
 
 done=0
-while read -r name model preset limit test; do
+while read -r name model preset recorded test; do
 	if [ -z "$name" ] || ! is_wanted "$name"; then
 		continue
 	fi
@@ -64,11 +67,21 @@ while read -r name model preset limit test; do
 	# model would belong to nothing.
 	command=("$llama" -m "$BUILD/models/$model" -t "$THREADS" -p 0 -n 0 -pg "$test" -r 1
 		-lm mmap --repack 0 --no-warmup)
-	label="random weights ($preset), recorded under pressure ($limit): not predictive"
+	if [ "$recorded" = reference ]; then
+		options=(--mode reference)
+		label="random weights ($preset), reference capture with ample memory"
+		what="Random weights in the real geometry; a reference capture: all that each evaluation touches, with
+the compute in between, which replays under other limits, on other drives, are predicted from."
+	else
+		options=(--memory-limit "$recorded")
+		label="random weights ($preset), recorded under pressure ($recorded): not predictive"
+		what="Random weights in the real geometry; a recording under pressure, hence the truth about
+that run and no basis for predictions about others."
+	fi
 	echo "capture: $name: ${command[*]}"
 	rm -f "$BUILD/$name.flt"
-	./faultline record --memory-limit "$limit" --label "$label" -o "$BUILD/$name.flt" -- \
-		"${command[@]}" </dev/null
+	./faultline record "${options[@]}" --label "$label" -o "$BUILD/$name.flt" -- "${command[@]}" </dev/null ||
+		die "the recording of $name is not good enough; it is kept as $BUILD/$name.flt"
 	./faultline verify "$BUILD/$name.flt" || die "the recording of $name does not verify"
 	# What is given away names no people, hosts or folders.
 	rm -f "traces/$name.flt"
@@ -78,12 +91,11 @@ while read -r name model preset limit test; do
 		echo "How traces/$name.flt was made (traces/models/capture.sh $name does it again):"
 		echo
 		echo "    gguf-gen -p $preset -o $model"
-		echo "    faultline record --memory-limit $limit -o $name.flt -- \\"
+		echo "    faultline record ${options[*]} -o $name.flt -- \\"
 		echo "        llama-bench -m $model ${command[*]:3}"
 		echo "    faultline prepare --private ..."
 		echo
-		echo "Random weights in the real geometry; a recording under pressure, hence the truth about"
-		echo "that run and no basis for predictions about others. What the trace says of itself:"
+		echo "$what What the trace says of itself:"
 		echo
 		./faultline info "traces/$name.flt" | sed 's/^/    /; s/ *$//'
 	} >"traces/$name.txt"
