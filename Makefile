@@ -153,7 +153,7 @@ help:
 	'asan, tsan' 'libraries, command, unit tests under sanitizers: build/asan, build/tsan' \
 	deps 'install what building and running need (deps-test, deps-lint: those)' \
 	engine-compat "compile the engine for newer Debian's fio versions (and for FIO_SRCS=)" \
-	traces 'record the shipped traces anew (as root; fetches llama.cpp)' \
+	traces 'record the shipped traces anew (as root, on an idle machine; fetches llama.cpp)' \
 	format 'lay the sources out with clang-format' \
 	install 'to DESTDIR/PREFIX ($(DESTDIR)$(PREFIX)); uninstall takes it away again' \
 	clean 'remove what was built (distclean: and what was fetched or generated)'
