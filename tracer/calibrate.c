@@ -15,6 +15,9 @@
 #define WARM_BYTES (1u << 20)
 /* Memory that must be left beside the model and what the run itself takes. */
 #define ROOM_BYTES (256ull << 20)
+/* The fastest runs should be so near to each other; up to so many times as many as asked for are made for that. */
+#define AGREE     0.05
+#define MORE_RUNS 3
 
 struct calibration {
 	struct rec_session *s;
@@ -198,9 +201,8 @@ static void run_recorder(const struct calibration *c)
 	argv[n++] = "-o";
 	argv[n++] = c->trace;
 	/* By name and file, so that they are probed before the command starts. */
-	for (unsigned int i = 0; i < REC_NAMES_MAX &&
-				 rec_probes_mark(c->s->probes, i, mark[i], sizeof(mark[i]));
-	     i++) {
+	for (unsigned int i = 0;
+	     i < REC_NAMES_MAX && rec_probes_mark(c->s->probes, i, mark[i], sizeof(mark[i])); i++) {
 		argv[n++] = "--mark";
 		argv[n++] = mark[i];
 	}
@@ -370,40 +372,53 @@ static double median_of_run(const json_t *run, double *room)
 	return median(room, n);
 }
 
-static double spread(const json_t *runs, size_t evaluations)
+/*
+ * Keeps the WANTED fastest of the runs so far. What else a machine does can only make a run slower, so runs
+ * that agree at the fast end are the command's own speed. How far those are apart, relative to their median.
+ */
+static double keep_fastest(const struct calibration *c, size_t wanted, json_t *kept)
 {
-	size_t n = json_array_size(runs);
-	double *medians = calloc(n, sizeof(double)), *room = calloc(evaluations, sizeof(double));
-	double middle, result = 0;
+	size_t n = json_array_size(c->runs), use = n < wanted ? n : wanted;
+	double *list = calloc(n, sizeof(double)), *sorted = calloc(n, sizeof(double));
+	double *room = calloc(c->s->world.marks.passes.count, sizeof(double)), result = 0;
 
-	for (size_t i = 0; medians && room && i < n; i++)
-		medians[i] = median_of_run(json_array_get(runs, i), room);
-	if (medians && room) {
-		middle = median(medians, n); /* sorted by that */
-		result = middle > 0 ? (medians[n - 1] - medians[0]) / middle : 0;
-	}
-	free(medians);
+	if (!list || !sorted || !room || !use)
+		goto out;
+	for (size_t i = 0; i < n; i++)
+		list[i] = sorted[i] = median_of_run(json_array_get(c->runs, i), room);
+	qsort(sorted, n, sizeof(*sorted), by_value);
+	for (size_t i = 0; kept && i < n; i++)
+		if (list[i] <= sorted[use - 1] && json_array_size(kept) < use)
+			json_array_append(kept, json_array_get(c->runs, i));
+	result = median(sorted, use);
+	result = result > 0 ? (sorted[use - 1] - sorted[0]) / result : 0;
+out:
+	free(list);
+	free(sorted);
 	free(room);
 	return result;
 }
 
 static json_t *result(struct calibration *c, double load_before)
 {
-	size_t n = json_array_size(c->runs);
-	double apart = spread(c->runs, c->s->world.marks.passes.count);
-	json_t *o = json_pack("{s:I, s:O, s:[f, f], s:f, s:I, s:b}", "n", (json_int_t)n, "runs",
-			      c->runs, "load_average", load_before, load_now(), "spread", apart,
-			      "read_bytes", (json_int_t)c->read_bytes, "warm",
-			      c->read_bytes <= WARM_BYTES);
+	size_t made = json_array_size(c->runs), n;
+	json_t *kept = json_array(), *o;
+	double apart = keep_fastest(c, (size_t)c->s->opt.calibrate, kept);
 	char size[32];
 
+	n = json_array_size(kept);
+	o = json_pack("{s:I, s:I, s:o, s:[f, f], s:f, s:I, s:b}", "n", (json_int_t)n, "made",
+		      (json_int_t)made, "runs", kept, "load_average", load_before, load_now(),
+		      "spread", apart, "read_bytes", (json_int_t)c->read_bytes, "warm",
+		      c->read_bytes <= WARM_BYTES);
 	if (o && c->why[0])
 		json_object_set_new(o, "note", json_string(c->why));
 	if (c->read_bytes > WARM_BYTES)
 		rec_say("the calibration is not warm: a run read %s from the drive",
 			host_size_format(c->read_bytes, size, sizeof(size)));
 	if (!c->s->opt.quiet)
-		rec_say("calibration: %zu run%s, %.1f %% apart", n, n == 1 ? "" : "s", 100 * apart);
+		rec_say("calibration: the fastest %zu of %zu run%s, %.1f %% apart", n, made,
+			made == 1 ? "" : "s", 100 * apart);
 	return o;
 }
 
@@ -411,9 +426,14 @@ static void run_all(struct calibration *c)
 {
 	int n = c->s->opt.calibrate;
 
-	for (int i = 1; i <= n && !interrupted; i++) {
-		if (!c->s->opt.quiet)
+	for (int i = 1; i <= MORE_RUNS * n && !interrupted; i++) {
+		if (i > n && (n < 2 || keep_fastest(c, (size_t)n, NULL) <= AGREE))
+			break;
+		if (!c->s->opt.quiet && i <= n)
 			rec_say("calibration run %d of %d (Ctrl-C skips the rest)", i, n);
+		else if (!c->s->opt.quiet)
+			rec_say("calibration run %d, since the fastest %d do not agree to %.0f %% yet",
+				i, n, 100 * AGREE);
 		if (run_once(c) || take_run(c))
 			break;
 	}
