@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_MAX 8192 /* barriers that are not complete */
+#define OPEN_MAX 2048 /* barriers that are not complete */
 
 static struct queued *member_entry(struct convert *c, const struct meeting *g, uint32_t m)
 {
@@ -195,7 +195,7 @@ static struct meeting *meeting_get(struct convert *c, uint64_t id, uint64_t gene
 {
 	struct meeting *g;
 
-	for (size_t i = 0; i < c->nmeetings; i++)
+	for (size_t i = c->nmeetings; i-- > 0;)
 		if (c->meeting[i].group == id && (!exact || c->meeting[i].generation == generation))
 			return &c->meeting[i];
 	g = realloc(c->meeting, (c->nmeetings + 1) * sizeof(*g));

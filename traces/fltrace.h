@@ -218,7 +218,8 @@ enum { FLT_ZAP_REGION, FLT_ZAP_OFFSET, FLT_ZAP_LENGTH };
 /*
  * FLT_OFFCPU: start .. start + dur the thread was not on a CPU, because it slept
  * or because others were preferred. Only intervals of 20 us and more, and none
- * inside of faults: a fault's wait is in the fault. May lie in a barrier's wait.
+ * inside of faults and barriers: those are waits already (and a record within a
+ * barrier's wait would hide where that began: its time is a gap to the last one).
  */
 enum { FLT_OFFCPU_FLAGS };
 #define FLT_OF_PREEMPTED (1u << 0) /* it could have run */
