@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tracer/hooks_stop.h: the part of hooks.bpf.c that stops a thread where it is, for the recorder's thread
+ * tracer/hooks_stop.h: the part of hooks.bpf.c that stops a thread where it is, for the recorder's process
  * that traces it (zap.h): at an evaluation's begin, so that page-table entries can be dropped, and right
  * after it has mapped a model, so that the probes are there before it goes on.
  *

@@ -100,20 +100,14 @@ static void on_signal(struct loop *l, const struct signalfd_siginfo *info)
 		kill(s->pid, (int)info->ssi_signo);
 }
 
-/* The cgroup's janitor and the like are not ours to wait for. */
-static bool has_ended(const struct rec_session *s, int *status, struct rusage *usage)
-{
-	return s->launched && wait4(s->pid, status, WNOHANG, usage) == s->pid;
-}
-
 static void on_child(struct loop *l)
 {
 	struct rec_session *s = l->s;
 	struct rusage usage = {0};
 	int status = 0;
 
-	if (rec_reference_waits(s) ? !rec_reference_news(s, &status, &usage)
-				   : !has_ended(s, &status, &usage))
+	/* The cgroup's janitor and the like are not ours to wait for. */
+	if (!s->launched || wait4(s->pid, &status, WNOHANG, &usage) != s->pid)
 		return;
 	s->status = status;
 	s->usage = usage;
@@ -192,7 +186,7 @@ static void wait_a_moment(struct loop *l, struct pollfd *fds, unsigned int nlogs
 	if (fds[1].revents)
 		l->ended = true;
 	if (fds[2].revents)
-		on_child(l);
+		rec_reference_news(l->s);
 	for (unsigned int i = 0; listen && i < nlogs; i++) {
 		if (!fds[3 + i].revents)
 			continue;
@@ -215,8 +209,7 @@ static void wait_for_io(struct rec_session *s)
 		host_sleep_ns(DRAIN_NS);
 }
 
-/* SIGCHLD is the tracing thread's where there is one: it must not be taken from it. */
-static int open_signals(sigset_t *before, bool children)
+static int open_signals(sigset_t *before)
 {
 	sigset_t set;
 
@@ -224,8 +217,7 @@ static int open_signals(sigset_t *before, bool children)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	if (children)
-		sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, before);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -239,7 +231,7 @@ int rec_session_run(struct rec_session *s)
 	sigset_t before;
 	int ret = 0;
 
-	l.signals = open_signals(&before, !s->zap);
+	l.signals = open_signals(&before);
 	if (!s->launched)
 		l.target = (int)syscall(SYS_pidfd_open, s->pid, 0);
 	nlogs = rec_tasklog_poll(s->log, fds + 3, POLL_MAX);

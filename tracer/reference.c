@@ -94,10 +94,7 @@ static int say_error(const struct host_err *err, int ret)
 
 int rec_reference_begin(struct rec_session *s)
 {
-	const struct rec_zap_options opt = {
-		.child = s->launched ? s->pid : 0,
-		.every_ns = s->opt.zap_every_ns,
-	};
+	const struct rec_zap_options opt = {.every_ns = s->opt.zap_every_ns};
 	struct host_err err = {""};
 	int ret;
 
@@ -143,28 +140,15 @@ int rec_reference_fd(const struct rec_session *s)
 	return s->zap ? rec_zap_fd(s->zap) : -1;
 }
 
-bool rec_reference_waits(const struct rec_session *s)
+void rec_reference_news(struct rec_session *s)
 {
-	return s->zap && s->launched;
-}
+	pid_t pid, tid;
 
-bool rec_reference_news(struct rec_session *s, int *status, struct rusage *usage)
-{
-	struct rec_zap_news news;
-	bool ended = false;
-
-	while (s->zap && rec_zap_take(s->zap, &news)) {
-		if (news.what == REC_ZAP_ENDED) {
-			*status = news.status;
-			*usage = news.usage;
-			ended = true;
-			continue;
-		}
+	while (s->zap && rec_zap_take(s->zap, &pid, &tid)) {
 		/* it stands still: whatever it has mapped by now is there to stay */
-		rec_probes_process(s->probes, news.pid);
-		rec_zap_release(s->zap, news.tid);
+		rec_probes_process(s->probes, pid);
+		rec_zap_release(s->zap, tid);
 	}
-	return ended;
 }
 
 /* Before a calibration reads it again. */

@@ -14,10 +14,8 @@ int rec_reference_begin(struct rec_session *s);
 int rec_reference_arm(struct rec_session *s);
 /* A descriptor that becomes readable when rec_reference_news() has something to do; -1: never. */
 int rec_reference_fd(const struct rec_session *s);
-/* True: the command is gone; *STATUS and *USAGE are as of wait4(). */
-bool rec_reference_news(struct rec_session *s, int *status, struct rusage *usage);
-/* Whether the command's end is told by rec_reference_news(), and must not be waited for. */
-bool rec_reference_waits(const struct rec_session *s);
+/* Threads that have mapped a model are probed, and go on. */
+void rec_reference_news(struct rec_session *s);
 /* The run is over, or has never begun: nothing is traced any longer, and read-ahead is as it was. */
 void rec_reference_end(struct rec_session *s);
 /* Sets the trailer's "judgement", after its "calibration". True: it is fine, or no reference capture. */

@@ -373,7 +373,7 @@ static int load_programs(struct rec_session *s)
 
 	if (ret)
 		return fail(&err, ret);
-	/* for each CPU our ring, the page cache's runs in it, and perf's ring; and the tracing thread */
+	/* for each CPU our ring, the page cache's runs in it, and perf's ring; and the tracer */
 	ret = rec_merge_open(&s->merge, 3 * rec_attach_cpus(s->attach) + 1);
 	if (ret) {
 		rec_say("out of memory");

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tracer/zap.h: a thread of ours that traces the recorded ones (ptrace), for what has to be done inside of
+ * tracer/zap.h: a process of ours that traces the recorded ones (ptrace), for what has to be done inside of
  * them: page-table entries of the model are dropped where an evaluation begins, or every so many
  * milliseconds, so that every part of the model that is used faults again; and a thread that has just mapped
  * a model is held until it is probed.
  *
- * Tracing belongs to one thread, so everything is done there; the functions here hand over to it and wait.
- * Whatever ends us, the traced threads go on: they are seized without PTRACE_O_EXITKILL, and what stops
- * them is a signal that is ignored by default. Nothing but a stop of ours is kept from them: signals,
- * stops of the whole group and exec() take their course.
- *
- * While it runs, our children have to be waited for by it if they are traced: a zombie and a stop of
- * theirs are seen by it alone (REC_ZAP_ENDED). The main thread may not wait for them.
+ * Whatever ends the recorder, the traced threads go on. That is why it is a process of its own: a thread that
+ * is about to drop its entries has registers that are not its own, and needs somebody who gives it back
+ * those it had. When the recorder is gone the tracer finishes what it is at, lets go of everybody, and ends.
+ * What stops threads is a signal that is ignored by default. Nothing but a stop of ours is kept from them:
+ * signals, stops of the whole group and exec() take their course, and so does their end.
  */
 #ifndef REC_ZAP_H
 #define REC_ZAP_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "host/util.h"
@@ -37,22 +34,7 @@ struct rec_event_zap {
 };
 
 struct rec_zap_options {
-	pid_t child;       /* ours, whose end is told; 0: none */
 	uint64_t every_ns; /* 0: at evaluations, and by time only if there are none */
-	bool hold_only;    /* drop nothing */
-};
-
-enum rec_zap_what {
-	REC_ZAP_MAPPED =
-		1,     /* a thread is held that has mapped a model or code: rec_zap_release() */
-	REC_ZAP_ENDED, /* the child is gone, and has been waited for */
-};
-
-struct rec_zap_news {
-	enum rec_zap_what what;
-	pid_t pid, tid;
-	int status; /* REC_ZAP_ENDED: as of wait4() */
-	struct rusage usage;
 };
 
 struct rec_zap_stats {
@@ -70,13 +52,13 @@ struct rec_zap_stats {
 struct rec_zap;
 
 /*
- * Starts the thread. *err says what does not go: no signal can be sent by the programs in the kernel
- * (rec_capabilities.stops), an architecture without injection. Blocks SIGCHLD in the caller, for good.
+ * Starts the tracer. *err says what does not go: an architecture without injection, no process. Programs in
+ * the kernel have to be loaded (A), and may be unable to stop threads: then entries are dropped by time.
  */
 int rec_zap_open(struct rec_zap **z, struct rec_attach *a, const struct rec_zap_options *opt,
 		 struct host_err *err);
 /*
- * Detaches from everybody and ends the thread. What it has dropped until then goes into M, if that is not
+ * Detaches from everybody and ends the tracer. What it has dropped until then goes into M, if that is not
  * NULL, as in rec_zap_drain(), and into *STATS.
  */
 void rec_zap_close(struct rec_zap *z, struct rec_merge *m, unsigned int source,
@@ -96,10 +78,10 @@ void rec_zap_thaw(struct rec_zap *z);
 /* From now on: stops at evaluations, by time, at mappings. False: no more, but threads stay traced. */
 void rec_zap_arm(struct rec_zap *z, bool on);
 
-/* Readable when there are news. */
+/* Readable when there is something to take or to drain. */
 int rec_zap_fd(const struct rec_zap *z);
-bool rec_zap_take(struct rec_zap *z, struct rec_zap_news *news);
-/* Lets a held thread go on. */
+/* A thread that is held since it has mapped a model or code: to be released. False: there is none. */
+bool rec_zap_take(struct rec_zap *z, pid_t *pid, pid_t *tid);
 void rec_zap_release(struct rec_zap *z, pid_t tid);
 
 /* Moves what was dropped so far into M as REC_EV_ZAP. */

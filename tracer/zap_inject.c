@@ -261,7 +261,7 @@ static int step(struct rec_inject *i, registers *now)
 		if (ptrace(PTRACE_SINGLESTEP, i->tid, NULL, NULL) && errno != ESRCH)
 			return -errno;
 		do
-			ret = wait4(i->tid, &status, __WALL | __WNOTHREAD, &i->usage);
+			ret = waitpid(i->tid, &status, __WALL);
 		while (ret < 0 && errno == EINTR);
 		if (ret < 0 || !WIFSTOPPED(status) || status >> 16 == PTRACE_EVENT_EXEC) {
 			i->gone = true;

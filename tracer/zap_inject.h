@@ -12,7 +12,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/types.h>
 
 struct rec_inject {
@@ -23,8 +22,7 @@ struct rec_inject {
 	bool masked;
 	/* out */
 	bool gone; /* it ended, or became another program; what is below is left to the caller */
-	int wait_status; /* ... as of wait4(); 0: nothing was told */
-	struct rusage usage;
+	int wait_status;  /* ... as of waitpid(); 0: nothing was told */
 	bool interrupted; /* by a stop of its whole group, which it is in now */
 	int deferred; /* a signal that came in between: to be delivered when it goes on; 0: none */
 };

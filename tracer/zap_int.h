@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tracer/zap_int.h: what zap.c (the thread and those who talk to it) and zap_trace.c (tracing) share.
+ * tracer/zap_int.h: what the recorder's side (zap.c) and the tracer's (zap_tracer.c, zap_trace.c, zap_seize.c) share.
  */
 #ifndef REC_ZAP_INT_H
 #define REC_ZAP_INT_H
 
-#include <pthread.h>
 #include <uthash.h>
 
 #include "tracer/zap.h"
@@ -33,30 +32,36 @@ struct zap_process {
 
 enum zap_command { CMD_NONE, CMD_SEIZE, CMD_FREEZE, CMD_THAW, CMD_RELEASE, CMD_ARM, CMD_END };
 
-struct rec_zap {
-	struct rec_attach *attach;
-	struct rec_zap_options opt;
-	pthread_t thread;
-	int wake, news_fd; /* eventfds: to the thread, from it */
-
-	pthread_mutex_t lock;
-	pthread_cond_t done;
-	/* under the lock */
+/* What the two say to each other, one packet each: a request and its answer, and what happens meanwhile. */
+struct zap_request {
 	enum zap_command command;
 	pid_t pid;
 	bool flag;
+};
+
+struct zap_answer {
 	int result;
 	struct host_err err;
-	struct rec_zap_news *news;
-	size_t nnews;
-	struct rec_event_zap *event;
-	size_t events, event_room;
-	struct rec_zap_stats stats;
+	struct rec_zap_stats stats; /* CMD_END */
+};
 
-	/* the thread's own */
+enum zap_tidings { ZAP_HELD = 1, ZAP_DROPPED };
+
+struct zap_told {
+	enum zap_tidings what;
+	pid_t pid, tid;             /* ZAP_HELD */
+	struct rec_event_zap event; /* ZAP_DROPPED */
+};
+
+/* The tracer's. */
+struct zap_tracer {
+	struct rec_attach *attach;
+	struct rec_zap_options opt;
+	int requests, told; /* sockets */
+	struct rec_zap_stats stats;
 	struct zap_thread *threads;
 	struct zap_process *processes;
-	bool armed, at_marks, ended;
+	bool armed, at_marks;
 	uint64_t next_tick;
 	uint64_t guard_start, guard_end;
 	bool guarded;       /* mprotect() is told of */
@@ -64,29 +69,28 @@ struct rec_zap {
 	bool freezing;      /* whoever stops stays stopped */
 };
 
-/* zap_seize.c; this and all that follows in the thread */
-int zap_seize(struct rec_zap *z, pid_t pid, bool children, struct host_err *err);
-struct zap_process *zap_process_get(struct rec_zap *z, pid_t pid);
-struct zap_thread *zap_thread_get(struct rec_zap *z, pid_t tid);
+/* zap_tracer.c: all of the process' life */
+void zap_tracer_run(struct zap_tracer *z);
+void zap_tell(struct zap_tracer *z, const struct zap_told *told);
+
+/* zap_seize.c */
+int zap_seize(struct zap_tracer *z, pid_t pid, bool children, struct host_err *err);
+struct zap_process *zap_process_get(struct zap_tracer *z, pid_t pid);
+struct zap_thread *zap_thread_get(struct zap_tracer *z, pid_t tid);
 /* With its process, if it is the last one. */
-void zap_thread_forget(struct rec_zap *z, struct zap_thread *t);
+void zap_thread_forget(struct zap_tracer *z, struct zap_thread *t);
 /* It has called exec(): it has the process' number now, and is alone; nothing is mapped as before. */
-void zap_thread_exec(struct rec_zap *z, struct zap_thread *t);
-void zap_forget_all(struct rec_zap *z);
+void zap_thread_exec(struct zap_tracer *z, struct zap_thread *t);
 
 /* zap_trace.c */
 /* Asks a thread of a process to stop, to drop its entries. -ENOENT: it has none; -EAGAIN: no thread is fit. */
-int zap_ask(struct rec_zap *z, struct zap_process *p);
+int zap_ask(struct zap_tracer *z, struct zap_process *p);
 /* Handles all stops that are there. True if there were any. */
-bool zap_handle_stops(struct rec_zap *z);
-void zap_release(struct rec_zap *z, pid_t tid);
-int zap_freeze(struct rec_zap *z, pid_t pid);
-void zap_thaw(struct rec_zap *z);
+bool zap_handle_stops(struct zap_tracer *z);
+void zap_release(struct zap_tracer *z, pid_t tid);
+int zap_freeze(struct zap_tracer *z, pid_t pid);
+void zap_thaw(struct zap_tracer *z);
 /* Looks at its mappings anew. */
-bool zap_has_model(struct rec_zap *z, struct zap_process *p, uint64_t now);
-
-/* zap.c */
-void zap_tell(struct rec_zap *z, const struct rec_zap_news *news);
-void zap_add_event(struct rec_zap *z, const struct rec_event_zap *e);
+bool zap_has_model(struct zap_tracer *z, struct zap_process *p, uint64_t now);
 
 #endif

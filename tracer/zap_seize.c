@@ -33,7 +33,7 @@ static pid_t process_of(pid_t tid)
 	return (pid_t)pid;
 }
 
-struct zap_process *zap_process_get(struct rec_zap *z, pid_t pid)
+struct zap_process *zap_process_get(struct zap_tracer *z, pid_t pid)
 {
 	struct zap_process *p;
 
@@ -48,7 +48,7 @@ struct zap_process *zap_process_get(struct rec_zap *z, pid_t pid)
 	return p;
 }
 
-struct zap_thread *zap_thread_get(struct rec_zap *z, pid_t tid)
+struct zap_thread *zap_thread_get(struct zap_tracer *z, pid_t tid)
 {
 	struct zap_thread *t;
 
@@ -65,7 +65,7 @@ struct zap_thread *zap_thread_get(struct rec_zap *z, pid_t tid)
 	return t;
 }
 
-void zap_thread_forget(struct rec_zap *z, struct zap_thread *t)
+void zap_thread_forget(struct zap_tracer *z, struct zap_thread *t)
 {
 	struct zap_process *p;
 	struct zap_thread *other, *next;
@@ -83,15 +83,7 @@ void zap_thread_forget(struct rec_zap *z, struct zap_thread *t)
 	free(p);
 }
 
-void zap_forget_all(struct rec_zap *z)
-{
-	struct zap_thread *t, *next;
-
-	HASH_ITER (hh, z->threads, t, next)
-		zap_thread_forget(z, t);
-}
-
-void zap_thread_exec(struct rec_zap *z, struct zap_thread *t)
+void zap_thread_exec(struct zap_tracer *z, struct zap_thread *t)
 {
 	struct zap_thread *other, *next;
 	struct zap_process *p;
@@ -134,7 +126,7 @@ static int refused(pid_t pid, struct host_err *err)
 }
 
 /* 1: it is new. */
-static int seize_thread(struct rec_zap *z, pid_t pid, pid_t tid, struct host_err *err)
+static int seize_thread(struct zap_tracer *z, pid_t pid, pid_t tid, struct host_err *err)
 {
 	struct zap_thread *t;
 
@@ -158,7 +150,7 @@ static int seize_thread(struct rec_zap *z, pid_t pid, pid_t tid, struct host_err
 	return t ? 1 : -ENOMEM;
 }
 
-static int seize_threads(struct rec_zap *z, pid_t pid, struct host_err *err)
+static int seize_threads(struct zap_tracer *z, pid_t pid, struct host_err *err)
 {
 	struct dirent *entry;
 	char path[64];
@@ -180,7 +172,7 @@ static int seize_threads(struct rec_zap *z, pid_t pid, struct host_err *err)
 	return ret < 0 ? ret : found;
 }
 
-static int seize_tree(struct rec_zap *z, pid_t pid, int depth, struct host_err *err)
+static int seize_tree(struct zap_tracer *z, pid_t pid, int depth, struct host_err *err)
 {
 	char path[96], text[4096], *end;
 	struct dirent *entry;
@@ -216,7 +208,7 @@ static int seize_tree(struct rec_zap *z, pid_t pid, int depth, struct host_err *
 	return 0;
 }
 
-int zap_seize(struct rec_zap *z, pid_t pid, bool children, struct host_err *err)
+int zap_seize(struct zap_tracer *z, pid_t pid, bool children, struct host_err *err)
 {
 	return seize_tree(z, pid, children ? DEPTH_MAX : 0, err);
 }

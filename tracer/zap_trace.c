@@ -34,7 +34,7 @@
  * A private mapping that is made writable, written to and protected again looks as before, but has pages
  * of its own by then: whoever protects any of them makes us look again.
  */
-static void extend_guard(struct rec_zap *z, const struct zap_process *p)
+static void extend_guard(struct zap_tracer *z, const struct zap_process *p)
 {
 	uint64_t start = z->guard_start, end = z->guard_end;
 
@@ -53,7 +53,7 @@ static void extend_guard(struct rec_zap *z, const struct zap_process *p)
 	z->guarded = rec_attach_guard(z->attach, start, end);
 }
 
-bool zap_has_model(struct rec_zap *z, struct zap_process *p, uint64_t now)
+bool zap_has_model(struct zap_tracer *z, struct zap_process *p, uint64_t now)
 {
 	uint64_t hits = rec_attach_guard_hits(z->attach);
 
@@ -68,9 +68,8 @@ bool zap_has_model(struct rec_zap *z, struct zap_process *p, uint64_t now)
 }
 
 /* Once for each mapping that is left alone: people should know. */
-static void note_refusals(struct rec_zap *z, const struct zap_process *p)
+static void note_refusals(struct zap_tracer *z, const struct zap_process *p)
 {
-	pthread_mutex_lock(&z->lock);
 	for (unsigned int i = 0; i < p->maps.count; i++) {
 		const struct rec_zap_mapping *m = &p->maps.mapping[i];
 		struct rec_zap_stats *s = &z->stats;
@@ -85,7 +84,6 @@ static void note_refusals(struct rec_zap *z, const struct zap_process *p)
 		if (!known)
 			memcpy(s->refused[s->refusals++], text, sizeof(text));
 	}
-	pthread_mutex_unlock(&z->lock);
 }
 
 static int drop_mapping(struct rec_inject *i, const struct rec_zap_mapping *m)
@@ -98,10 +96,11 @@ static int drop_mapping(struct rec_inject *i, const struct rec_zap_mapping *m)
 }
 
 /* Each mapping's event begins where the one before has ended, so that none of the time counts twice. */
-static void add_event(struct rec_zap *z, const struct zap_thread *t,
+static void add_event(struct zap_tracer *z, const struct zap_thread *t,
 		      const struct rec_zap_mapping *m, uint64_t begin, uint64_t end, bool by_time,
 		      bool last)
 {
+	struct zap_told told = {.what = ZAP_DROPPED};
 	struct rec_event_zap e = {
 		.h = {.end = end, .word = REC_EV_ZAP, .tid = (uint32_t)t->tid},
 		.addr = m->addr,
@@ -114,14 +113,15 @@ static void add_event(struct rec_zap *z, const struct zap_thread *t,
 
 	e.h.dur = dur < REC_DUR_MICROSECONDS ? (uint32_t)dur
 					     : (uint32_t)(dur / 1000) | REC_DUR_MICROSECONDS;
-	zap_add_event(z, &e);
+	told.event = e;
+	zap_tell(z, &told);
 }
 
 /*
  * Drops the entries of all of the model's mappings in a stopped thread. BEGIN: when it was stopped. The
  * thread is left in a stop, unless I tells otherwise.
  */
-static int drop(struct rec_zap *z, struct zap_thread *t, uint64_t begin, bool by_time,
+static int drop(struct zap_tracer *z, struct zap_thread *t, uint64_t begin, bool by_time,
 		struct rec_inject *i)
 {
 	struct zap_process *p = zap_process_get(z, t->pid);
@@ -159,7 +159,6 @@ static int drop(struct rec_zap *z, struct zap_thread *t, uint64_t begin, bool by
 	/* the last moment before it goes on */
 	if (n)
 		at[n - 1] = host_now_ns();
-	pthread_mutex_lock(&z->lock);
 	if (n) {
 		z->stats.zaps++;
 		z->stats.by_time += by_time;
@@ -168,7 +167,6 @@ static int drop(struct rec_zap *z, struct zap_thread *t, uint64_t begin, bool by
 		z->stats.stopped_ns += at[n - 1] > begin ? at[n - 1] - begin : 0;
 	}
 	z->stats.failed += ret && !i->gone;
-	pthread_mutex_unlock(&z->lock);
 	if (p->doubted && !i->gone && zap_has_model(z, p, begin))
 		note_refusals(z, p);
 	for (unsigned int k = 0; k < n; k++)
@@ -184,32 +182,25 @@ static void go_on(const struct zap_thread *t, int sig)
 	ptrace(PTRACE_CONT, t->tid, NULL, (void *)(uintptr_t)sig);
 }
 
-static void on_end(struct rec_zap *z, pid_t tid, int status, const struct rusage *usage)
+static void on_end(struct zap_tracer *z, pid_t tid)
 {
-	struct rec_zap_news news = {.what = REC_ZAP_ENDED, .pid = tid, .tid = tid};
 	struct zap_thread *t;
 
 	HASH_FIND_INT(z->threads, &tid, t);
 	if (t)
 		zap_thread_forget(z, t);
-	if (tid != z->opt.child)
-		return;
-	news.status = status;
-	news.usage = *usage;
-	z->ended = true;
-	zap_tell(z, &news);
 }
 
-static void on_stop(struct rec_zap *z, pid_t tid, int status);
+static void on_stop(struct zap_tracer *z, pid_t tid, int status);
 
 /* After a drop: whatever came in between has its turn. SIG: what the stop was for, if not for us. */
-static void leave(struct rec_zap *z, struct zap_thread *t, const struct rec_inject *i, int sig)
+static void leave(struct zap_tracer *z, struct zap_thread *t, const struct rec_inject *i, int sig)
 {
 	if (i->gone && WIFSTOPPED(i->wait_status)) {
 		on_stop(z, t->tid, i->wait_status);
 	} else if (i->gone) {
 		if (i->wait_status)
-			on_end(z, t->tid, i->wait_status, &i->usage);
+			on_end(z, t->tid);
 	} else if (i->interrupted) {
 		t->listening = true;
 		ptrace(PTRACE_LISTEN, t->tid, NULL, NULL);
@@ -218,11 +209,11 @@ static void leave(struct rec_zap *z, struct zap_thread *t, const struct rec_inje
 	}
 }
 
-static void on_our_stop(struct rec_zap *z, struct zap_thread *t, const struct rec_stop *stop,
+static void on_our_stop(struct zap_tracer *z, struct zap_thread *t, const struct rec_stop *stop,
 			int sig)
 {
 	struct rec_inject i = {.tid = t->tid};
-	struct rec_zap_news news = {.what = REC_ZAP_MAPPED, .pid = t->pid, .tid = t->tid};
+	struct zap_told held = {.what = ZAP_HELD, .pid = t->pid, .tid = t->tid};
 	struct zap_process *p;
 
 	if (stop->why == REC_STOP_ZAP) {
@@ -240,19 +231,17 @@ static void on_our_stop(struct rec_zap *z, struct zap_thread *t, const struct re
 		return;
 	}
 	t->held = true;
-	zap_tell(z, &news);
+	zap_tell(z, &held);
 }
 
 /* A thread that was asked by zap_ask(), in a stop. */
-static void on_asked(struct rec_zap *z, struct zap_thread *t)
+static void on_asked(struct zap_tracer *z, struct zap_thread *t)
 {
 	struct rec_inject i = {.tid = t->tid};
 
 	t->asked = false;
 	if (rec_inject_is_delicate(t->tid)) {
-		pthread_mutex_lock(&z->lock);
 		z->stats.delicate++;
-		pthread_mutex_unlock(&z->lock);
 		go_on(t, 0);
 	} else {
 		drop(z, t, host_now_ns(), true, &i);
@@ -260,7 +249,7 @@ static void on_asked(struct rec_zap *z, struct zap_thread *t)
 	}
 }
 
-static void on_event_stop(struct rec_zap *z, struct zap_thread *t, int sig)
+static void on_event_stop(struct zap_tracer *z, struct zap_thread *t, int sig)
 {
 	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) {
 		t->listening = true;
@@ -276,7 +265,7 @@ static void on_event_stop(struct rec_zap *z, struct zap_thread *t, int sig)
 		go_on(t, 0);
 }
 
-static void on_stop(struct rec_zap *z, pid_t tid, int status)
+static void on_stop(struct zap_tracer *z, pid_t tid, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
 	struct zap_thread *t = zap_thread_get(z, tid);
@@ -309,14 +298,13 @@ static void on_stop(struct rec_zap *z, pid_t tid, int status)
 	go_on(t, event ? 0 : sig);
 }
 
-bool zap_handle_stops(struct rec_zap *z)
+bool zap_handle_stops(struct zap_tracer *z)
 {
 	bool any = false;
 
 	for (;;) {
-		struct rusage usage;
 		int status;
-		pid_t tid = wait4(-1, &status, WNOHANG | __WALL | __WNOTHREAD, &usage);
+		pid_t tid = waitpid(-1, &status, WNOHANG | __WALL);
 
 		if (tid <= 0)
 			return any;
@@ -324,11 +312,11 @@ bool zap_handle_stops(struct rec_zap *z)
 		if (WIFSTOPPED(status))
 			on_stop(z, tid, status);
 		else
-			on_end(z, tid, status, &usage);
+			on_end(z, tid);
 	}
 }
 
-void zap_release(struct rec_zap *z, pid_t tid)
+void zap_release(struct zap_tracer *z, pid_t tid)
 {
 	struct zap_thread *t;
 
@@ -380,7 +368,7 @@ static bool is_fragile(const struct zap_thread *t)
 }
 
 /* A running thread is stopped without any call of its being interrupted; else one that sleeps soundly. */
-static struct zap_thread *choose(struct rec_zap *z, const struct zap_process *p)
+static struct zap_thread *choose(struct zap_tracer *z, const struct zap_process *p)
 {
 	struct zap_thread *t, *next, *sleeper = NULL;
 
@@ -398,7 +386,7 @@ static struct zap_thread *choose(struct rec_zap *z, const struct zap_process *p)
 	return sleeper;
 }
 
-int zap_ask(struct rec_zap *z, struct zap_process *p)
+int zap_ask(struct zap_tracer *z, struct zap_process *p)
 {
 	struct zap_thread *t;
 
@@ -416,7 +404,7 @@ int zap_ask(struct rec_zap *z, struct zap_process *p)
 /* ---- everybody at once ---- */
 
 /* Who sleeps in a call that a stop would end is left alone: it does nothing to a model by itself. */
-static unsigned int stop_all(struct rec_zap *z)
+static unsigned int stop_all(struct zap_tracer *z)
 {
 	struct zap_thread *t, *next;
 	unsigned int running = 0;
@@ -436,7 +424,7 @@ static unsigned int stop_all(struct rec_zap *z)
 	return running;
 }
 
-static int drop_frozen(struct rec_zap *z, pid_t pid)
+static int drop_frozen(struct zap_tracer *z, pid_t pid)
 {
 	struct zap_thread *t, *next;
 	int ret = -EAGAIN;
@@ -454,7 +442,7 @@ static int drop_frozen(struct rec_zap *z, pid_t pid)
 	return ret;
 }
 
-int zap_freeze(struct rec_zap *z, pid_t pid)
+int zap_freeze(struct zap_tracer *z, pid_t pid)
 {
 	uint64_t give_up = host_now_ns() + FREEZE_NS;
 
@@ -467,7 +455,7 @@ int zap_freeze(struct rec_zap *z, pid_t pid)
 	return drop_frozen(z, pid);
 }
 
-void zap_thaw(struct rec_zap *z)
+void zap_thaw(struct zap_tracer *z)
 {
 	struct zap_thread *t, *next;
 

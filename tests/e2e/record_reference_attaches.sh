@@ -22,15 +22,23 @@ reference unmarked --no-marks --duration 3 -p $pid
 assert_lt 3 "$(count unmarked zap)" "zaps by time"
 assert_eq "$(judgement unmarked .interval.every_ms)" 100 "the interval"
 
-"$FAULTLINE" record --mode reference --no-score -q --mark evaluate -o "$TMP/killed.flt" -p $pid >/dev/null 2>&1 &
-recorder=$!
 traced() {
 	[ "$(sed -n 's/^TracerPid:\t//p' /proc/$pid/status 2>/dev/null)" != 0 ]
 }
-wait_until 20 traced
-sleep 1
-kill -9 $recorder
-wait $recorder 2>/dev/null || true
+untraced() {
+	! traced
+}
+# at whatever it is just doing in the process
+for i in 1 2 3 4 5; do
+	"$FAULTLINE" record --mode reference --no-score -q --zap-every 1 -o "$TMP/killed$i.flt" -p $pid >/dev/null 2>&1 &
+	recorder=$!
+	wait_until 20 traced
+	sleep 1.${i}7
+	kill -9 $recorder
+	wait $recorder 2>/dev/null || true
+	wait_until 5 untraced
+	kill -0 $pid || fail "the process did not survive the recorder"
+done
 kill -USR1 $pid
 wait $pid || fail "the process noticed: $(cat "$TMP/program.err")"
 assert_contains "$(cat "$TMP/program.out")" " 0 failures" "the process' own output"
