@@ -76,7 +76,8 @@ static double choose_bytes(const uint64_t *d, size_t n)
 
 	for (size_t i = 0; i < tried; i++) {
 		for (int k = 1; k <= 3; k++) {
-			double bytes = refine(d, n, (double)d[i * n / tried] / k);
+			size_t pick = i * n / tried;
+			double bytes = refine(d, n, (double)d[pick] / k);
 
 			if (bytes >= 2 * PAGE && bytes > best &&
 			    share_that_fits(d, n, bytes) >= 0.8)

@@ -49,7 +49,8 @@ static void drop_overlaps(struct parts *p)
 {
 	size_t n = 0;
 
-	qsort(p->part, p->n, sizeof(*p->part), by_begin);
+	if (p->n)
+		qsort(p->part, p->n, sizeof(*p->part), by_begin);
 	for (size_t i = 0; i < p->n; i++)
 		if (!n || p->part[i].begin >= p->part[n - 1].end)
 			p->part[n++] = p->part[i];

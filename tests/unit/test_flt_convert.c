@@ -249,6 +249,7 @@ static void a_copy_with_the_program_alone_replays_the_same(void **state)
 	prepare(f, &w, &st);
 	r = fixture_open(f);
 	assert_int_equal(flt_prepare_copy(r, f->other, &opt, &again), 0);
+	json_decref(again.model);
 	assert_int_equal(again.windows, st.windows);
 	assert_int_equal(flt_open(&copy, f->other, 0, err, sizeof(err)), 0);
 	assert_true(flt_finished(copy));
@@ -288,6 +289,7 @@ static void threads_beyond_the_lanes_fold_into_a_helper(void **state)
 	flt_writer_flush(w, false);
 	r = fixture_open(f);
 	assert_int_equal(flt_prepare(r, w, &opt, &st), 0);
+	json_decref(st.model);
 	flt_close(r);
 	fixture_finish(f, &w);
 	assert_int_equal(st.lanes, 3);
@@ -336,6 +338,7 @@ static void an_old_barrier_does_not_hold_the_queues_back(void **state)
 	r = fixture_open(f);
 	before = max_rss_kib();
 	assert_int_equal(flt_prepare(r, w, NULL, &st), 0);
+	json_decref(st.model);
 	/* 540,000 windows: held back they would be 60 MiB. Sanitizers have memory of their own. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	assert_in_range(max_rss_kib() - before, 0, 24 << 10);
@@ -370,6 +373,7 @@ static void a_private_copy_names_no_folders(void **state)
 	fixture_finish(f, &w);
 	r = fixture_open(f);
 	assert_int_equal(flt_prepare_copy(r, f->other, &opt, &st), 0);
+	json_decref(st.model);
 	flt_close(r);
 	assert_int_equal(flt_open(&r, f->other, 0, err, sizeof(err)), 0);
 	text = json_dumps(flt_header(r), 0);
