@@ -40,3 +40,19 @@ assert_refused "exists; name a new file" "$FAULTLINE" prepare "$TMP/bare.flt" -o
 assert_refused "No such file or directory" "$FAULTLINE" prepare "$TMP/bare.flt" -o "$TMP/no/where.flt"
 assert_status 2 "$FAULTLINE" prepare "$TMP/bare.flt"
 assert_status 2 "$FAULTLINE" prepare "$TMP/bare.flt" -o "$TMP/x.flt" -a 5000
+assert_status 2 "$FAULTLINE" prepare "$TMP/bare.flt" -o "$TMP/x.flt" --barriers guessed
+assert_no_file "$TMP/x.flt"
+
+# Barriers: those that were recorded, those that the order of touches tells, or none.
+barriers_of() {
+	rm -f "$TMP/x.flt"
+	"$FAULTLINE" prepare --json -b "$1" "$2" -o "$TMP/x.flt" | jq -c '[.barriers_from, .barriers > 0, .inferred_barriers > 0]'
+	assert_status 0 "$FAULTLINE" verify "$TMP/x.flt"
+}
+assert_eq "$(barriers_of auto traces/quick.flt)" '["recorded",true,false]'
+assert_eq "$(barriers_of recorded traces/quick.flt)" '["recorded",true,false]'
+assert_eq "$(barriers_of inferred traces/quick.flt)" '["ranges",true,true]'
+
+# Nothing is corrected without a calibration, and that is said.
+run "$FAULTLINE" prepare "$TMP/bare.flt" -o "$TMP/y.flt"
+assert_contains "$OUTPUT" "there is no calibration"
