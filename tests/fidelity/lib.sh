@@ -420,12 +420,22 @@ save() {
 		+ {figures: $figures}' >"$file.part" && mv "$file.part" "$file"
 }
 
+# Whether the read-ahead is what the configuration says: others (a recorder at work) may have changed it.
+machine_is() {
+	[ "$(cat "$READ_AHEAD")" -eq "$(jq .read_ahead_kb <<<"$1")" ]
+}
+
 # measure KIND INSTRUMENT N CONFIG: one run and its file; KIND is real or replay, INSTRUMENT light or recorded
 measure() {
 	local kind=$1 instrument=$2 n=$3 config=$4 start=$EPOCHREALTIME seconds info figures interval notes='[]'
 	[ "$(jq -r .pressure <<<"$config")" = memcg ] || echo 3 >/proc/sys/vm/drop_caches
+	machine_is "$config" || jq .read_ahead_kb <<<"$config" >"$READ_AHEAD" || return 1
 	await_quiet
 	"${kind}_run" "$config" "$instrument" || return 1
+	machine_is "$config" || {
+		say "somebody else changed the drive's read-ahead during the run"
+		return 1
+	}
 	seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
 	if [ "$kind" = real ] || [ "$instrument" = recorded ]; then
 		info=$WORK/info.json
