@@ -6,7 +6,7 @@
 
 def mib: . / 1048576;
 
-# Evaluations as {class, start, end (seconds), read, major, minor}, and what else is known.
+# Evaluations as {class, tokens, start, end (seconds), read, major, minor}, and what else is known.
 def figures:
 	.evaluations as $e
 	| [$e[] | select(.class == "decode")] as $d
@@ -16,6 +16,7 @@ def figures:
 	| ([$p[] | select(.end <= $d[0].end) | .end] | max) as $first
 	| {
 		tokens: $n,
+		prompt_tokens: ([$p[] | .tokens // 0] | add // 0),
 		s_per_token: (($d[-1].end - $d[0].end) / ($n - 1)),
 		ttft_s: (if $first == null then null else $first - .start end),
 		load_s: (if ($p | length) == 0 then null else $p[0].start - .start end),
@@ -28,13 +29,13 @@ def figures:
 
 # of `faultline info --json` of a recording
 def of_trace:
-	{start: 0, evaluations: [.trailer.evaluations[] | {class, start: (.start_ns / 1e9),
+	{start: 0, evaluations: [.trailer.evaluations[] | {class, tokens, start: (.start_ns / 1e9),
 		end: ((.start_ns + .ns) / 1e9), read: .read_bytes, major: .majflt, minor: .minflt}]}
 	| figures;
 
 # of a result file
 def of_result:
-	{start: (.evaluations[0].start_s), evaluations: [.evaluations[] | {class, start: .start_s,
+	{start: (.evaluations[0].start_s), evaluations: [.evaluations[] | {class, tokens, start: .start_s,
 		end: (.start_s + .duration_s), read: .read_bytes, major: .major_faults, minor: .minor_faults}]}
 	| figures;
 

@@ -282,17 +282,28 @@ memory_options() {
 	jq -r '"--memory-limit", .memory, (if .pressure == "global" then "--pressure", "global" else empty end)' <<<"$1"
 }
 
+# probe_options ROLE: what --mark or --barrier has to name so that the probes of llama.cpp are in before it starts;
+# the capture knows. (Else they are put in when the libraries are mapped, and on a busy machine the first
+# evaluations may be over by then.)
+probe_options() {
+	local option=--mark
+	[ "$1" = barrier ] && option=--barrier
+	"$FAULTLINE" dump --definitions "$CAPTURE" |
+		jq -r --arg role "$1" --arg option $option 'select(.what == "symbol" and .role == $role) | $option, "\(.name)@\(.file)"'
+}
+
 # real_run CONFIG light|recorded: a trace in $WORK/real.flt
 real_run() {
-	local config=$1 command memory preload=() light=(--light)
+	local config=$1 command memory probes preload=() light=(--light)
 	mapfile -t command < <(llama_command "$config")
 	mapfile -t memory < <(memory_options "$config")
 	[ ${#command[@]} -gt 0 ] || return 1
 	[ "$2" = light ] || light=(--cache no)
+	mapfile -t probes < <(probe_options evaluation; [ "$2" = light ] || probe_options barrier)
 	[ "$(jq -r .hints <<<"$config")" = on ] || preload=(env "LD_PRELOAD=$BUILD/tests/fidelity/nohints.so")
 	run_clean
 	evict "${command[2]}" || return 1
-	in_cgroup "$FAULTLINE" record -q "${light[@]}" --no-program --no-score "${memory[@]}" --evict "${command[2]}" \
+	in_cgroup "$FAULTLINE" record -q "${light[@]}" "${probes[@]}" --no-program --no-score "${memory[@]}" --evict "${command[2]}" \
 		-o "$WORK/real.flt" -- "${preload[@]}" "${command[@]}" >"$WORK/real.out" 2>"$WORK/real.err" </dev/null && return
 	say "the real run failed: $(tail -n 2 "$WORK/real.err")"
 	return 1
@@ -335,7 +346,8 @@ replay_run() {
 	fi
 	evict "$file" || return 1
 	if [ "$2" = recorded ]; then
-		command=("$FAULTLINE" record -q --cache no --no-program --no-score -o "$WORK/replay.flt" -- "${command[@]}")
+		command=("$FAULTLINE" record -q --cache no --no-program --no-score --mark "faultline_evaluation@$ENGINE"
+			--barrier "faultline_barrier@$ENGINE" -o "$WORK/replay.flt" -- "${command[@]}")
 	fi
 	if in_cgroup "${command[@]}" >"$WORK/replay.out" 2>&1 </dev/null && [ -s "$WORK/replay.json" ]; then
 		return
@@ -444,8 +456,8 @@ measure() {
 	fi
 	if [ "$kind" = real ]; then
 		figures=$(figures_jq of_trace "$info") || return 1
-		[ "$(jq .tokens <<<"$figures")" -eq "$(jq .generate <<<"$config")" ] || {
-			say "the run generated $(jq .tokens <<<"$figures") tokens"
+		jq -e --argjson config "$config" '.tokens == $config.generate and .prompt_tokens == $config.prompt' >/dev/null <<<"$figures" || {
+			say "evaluations are missing: $(jq -r '"\(.prompt_tokens) tokens of the prompt and \(.tokens) others"' <<<"$figures") were seen"
 			return 1
 		}
 		[ "$instrument" = light ] || interval=$(figures_jq decode_of_trace "$info")
