@@ -70,8 +70,13 @@ static bool read_file(struct rec_session *s, struct rec_residency *r, int fd)
 		return false;
 	}
 	ret = host_residency(fd, &now, &err);
+	/* Reclaim that was under way takes some of it again; what is there is not read twice. */
+	for (int again = 0; !ret && now.resident < now.size && again < 3; again++) {
+		ret = host_warm(fd, 0, 0, NULL, NULL);
+		ret = ret ? ret : host_residency(fd, &now, &err);
+	}
 	if (ret) {
-		rec_say("%s", err.text);
+		rec_say("%s", err.text[0] ? err.text : strerror(-ret));
 		return false;
 	}
 	stayed = r->left;
