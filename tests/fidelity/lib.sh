@@ -292,6 +292,16 @@ probe_options() {
 		jq -r --arg role "$1" --arg option $option 'select(.what == "symbol" and .role == $role) | $option, "\(.name)@\(.file)"'
 }
 
+# The runner's own files, as the capture saw them, are in memory before it starts, as on a machine where it is in use;
+# a replay has none. Else they are read into the run's cgroup: some MiB of small pages on the inactive list, which are
+# enough to change what reclaim keeps of the model for the whole run.
+warm_runner() {
+	local files
+	mapfile -t files < <("$FAULTLINE" dump --definitions "$CAPTURE" |
+		jq -r 'select(.what == "file" and (.model | not)) | .path | select(startswith("/"))')
+	cat -- "${files[@]}" >/dev/null 2>&1 || true
+}
+
 # real_run CONFIG light|recorded: a trace in $WORK/real.flt
 real_run() {
 	local config=$1 command memory probes preload=() light=(--light)
@@ -302,6 +312,7 @@ real_run() {
 	mapfile -t probes < <(probe_options evaluation; [ "$2" = light ] || probe_options barrier)
 	[ "$(jq -r .hints <<<"$config")" = on ] || preload=(env "LD_PRELOAD=$BUILD/tests/fidelity/nohints.so")
 	run_clean
+	warm_runner
 	evict "${command[2]}" || return 1
 	in_cgroup "$FAULTLINE" record -q "${light[@]}" "${probes[@]}" --no-program --no-score "${memory[@]}" --evict "${command[2]}" \
 		-o "$WORK/real.flt" -- "${preload[@]}" "${command[@]}" >"$WORK/real.out" 2>"$WORK/real.err" </dev/null && return
