@@ -152,6 +152,30 @@ static int64_t number_of(const struct chunking *how, uint64_t at)
 	return (int64_t)floor(((double)at + PAGE - how->anchor) / how->bytes);
 }
 
+void chunks_divide(const struct chunking *how, struct convert *c, struct touch *t, size_t n)
+{
+	for (size_t i = 0; how->bytes > (double)c->fault_around && i + 1 < n; i++) {
+		struct touch *a = &t[i], *b = &t[i + 1];
+		int64_t next = number_of(how, b->at);
+		double border = how->anchor + (double)next * how->bytes;
+		uint64_t at = border > 0 ? (uint64_t)border & ~(uint64_t)(PAGE - 1) : 0;
+		uint64_t end = a->at + a->length;
+		struct flt_record *ra, *rb;
+
+		/* The border may be known to a page only, and is not worth it if it is one. */
+		if (a->lane == b->lane || at <= a->at || at + PAGE >= end || b->at > end ||
+		    b->at <= at)
+			continue;
+		ra = &c->lane[a->lane].q[a->index].rec;
+		rb = &c->lane[b->lane].q[b->index].rec;
+		ra->f[FLT_P_WINDOW_LENGTH] = a->length = at - a->at;
+		b->length += b->at - at;
+		b->at = at;
+		rb->f[FLT_P_WINDOW_OFFSET] = b->at;
+		rb->f[FLT_P_WINDOW_LENGTH] = b->length;
+	}
+}
+
 void chunks_flag(const struct chunking *how, struct queued *q, size_t n, uint64_t *windows)
 {
 	uint64_t end = UINT64_MAX, previous = 0;

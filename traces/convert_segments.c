@@ -131,7 +131,7 @@ struct segment {
 	uint64_t began;
 };
 
-static int touch_add(struct segment *g, uint32_t lane, const struct flt_record *r)
+static int touch_add(struct segment *g, uint32_t lane, size_t index, const struct flt_record *r)
 {
 	if (g->n == g->cap) {
 		size_t cap = g->cap ? g->cap * 2 : 256;
@@ -147,6 +147,7 @@ static int touch_add(struct segment *g, uint32_t lane, const struct flt_record *
 		.length = r->f[FLT_P_WINDOW_LENGTH],
 		.start = r->start,
 		.lane = lane,
+		.index = index,
 	};
 	return 0;
 }
@@ -181,7 +182,7 @@ static int gather(const struct convert *c, const struct meeting *m, struct segme
 			    (g->file != FLT_NONE && g->file != r->f[FLT_P_WINDOW_FILE]))
 				return 0;
 			g->file = r->f[FLT_P_WINDOW_FILE];
-			ret = touch_add(g, lane, r);
+			ret = touch_add(g, lane, k, r);
 			if (ret)
 				return ret;
 		}
@@ -316,6 +317,35 @@ static void remember(struct convert *c, const struct segment *g, bool prompt, ui
 	}
 }
 
+/*
+ * What lies between the end of one touch and the next, in the latter's fault-around
+ * window, was mapped with it before the former's thread came to it, which so left no
+ * trace there. It belongs to the rows before: a thread that begins a slice or a chunk
+ * in the middle of a window has nothing to do with what comes before its beginning.
+ * Without it a replay would never touch these pages, and reclaim would take them.
+ */
+static void fill_holes(struct convert *c, struct segment *g)
+{
+	uint64_t window = ~(c->fault_around - 1), end = 0;
+	size_t last = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct touch *t = &g->touch[i];
+
+		if (i && t->at > end && end >= (t->at & window)) {
+			struct touch *before = &g->touch[last];
+
+			before->length = t->at - before->at;
+			c->lane[before->lane].q[before->index].rec.f[FLT_P_WINDOW_LENGTH] =
+				before->length;
+		}
+		if (t->at + t->length > end) {
+			end = t->at + t->length;
+			last = i;
+		}
+	}
+}
+
 /* 1: it may have been dealt from a counter, and in these chunks; 0: certainly not. */
 static int inspect(struct convert *c, struct segment *g, bool prompt, struct flt_record *pool,
 		   struct chunking *how)
@@ -358,13 +388,18 @@ int segments_settle(struct convert *c, const struct meeting *m)
 	struct flt_record pool = {.kind = FLT_P_POOL};
 	struct chunking how = {0};
 	int ret = m->members > 1 ? gather(c, m, &g) : 0;
+	bool gathered = ret > 0;
 
-	if (ret > 0)
+	if (gathered)
 		ret = inspect(c, &g, is_prompt(c, m->evaluation), &pool, &how);
+	if (ret >= 0 && gathered && c->owners->complete)
+		fill_holes(c, &g);
 	if (ret > 0) {
 		pool.f[FLT_P_POOL_GROUP] = m->group;
 		pool.f[FLT_P_POOL_GENERATION] = m->generation;
 		pool.f[FLT_P_POOL_PARTICIPANTS] = m->members;
+		if (c->owners->complete)
+			chunks_divide(&how, c, g.touch, g.n);
 		ret = make_pool(c, m, &how, &pool);
 	}
 	free(g.touch);
