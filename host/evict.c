@@ -219,12 +219,20 @@ int host_evict(int fd, void *map, size_t map_len, struct host_evict_result *res,
 	/* dirty pages cannot be dropped; a read-only file system has none */
 	if (fsync(fd) && errno != EROFS && errno != EINVAL)
 		return host_fail(err, -errno, "cannot write the file back: %s", strerror(errno));
+	ret = host_residency(fd, &now, err);
+	if (ret)
+		return ret;
+	res->before = now.resident;
+	/*
+	 * Even if nothing is resident: reclaim leaves a shadow entry for each page that it took, and a page
+	 * that comes back to one counts as a refault and may go to the active list at once. A run's reclaim
+	 * would depend on the run before it. This drops them.
+	 */
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	for (res->tries = 0; res->tries < TRIES; res->tries++) {
 		ret = host_residency(fd, &now, err);
 		if (ret)
 			return ret;
-		if (!res->tries)
-			res->before = now.resident;
 		res->left = now.resident;
 		if (!now.resident)
 			return 0;
