@@ -143,6 +143,8 @@ static int write_pressure(FILE *out, const struct ana_job *job, struct flt_reade
 	fputc('\n', out);
 	if (!strcmp(pressure, "none")) {
 		comment(out, "No memory limit: the model stays in memory once it has been read.");
+		if (!strcmp(ana_text(flt_header(r), "mode", ""), "reference"))
+			comment(out, "The capture serves any limit: 'faultline jobfile -l SIZE'.");
 		return option(out, "pressure", "none");
 	}
 	snprintf(text, sizeof(text), "The memory that the run may use, model and all: %s%s.",

@@ -66,7 +66,7 @@ struct fio_option eng_fio_option_table[] = {
 			{
 				{.ival = "auto",
 				 .oval = ENG_WAITS_AUTO,
-				 .help = "As llama.cpp's threads, spinning, if there is a CPU for each job or was none for each recorded thread either; else sleeping"},
+				 .help = "Spinning if there is a CPU for each job, else sleeping, as libgomp's threads do"},
 				{.ival = "spin",
 				 .oval = ENG_WAITS_SPIN,
 				 .help = "Awake, even if jobs take the CPUs from each other"},

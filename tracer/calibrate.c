@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -190,6 +191,8 @@ static void run_recorder(const struct calibration *c)
 	if (!argv || null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
 	    dup2(log, 2) < 0)
 		_exit(1);
+	/* Nobody else would end it if we are killed. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
@@ -236,6 +239,8 @@ static int run_once(struct calibration *c)
 		snprintf(c->why, sizeof(c->why), "cannot fork: %s", strerror(errno));
 		return -EAGAIN;
 	}
+	if (interrupted)
+		kill(child, SIGTERM);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;

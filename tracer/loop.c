@@ -27,6 +27,7 @@ struct loop {
 	int signals, target; /* signalfd; pidfd with -p */
 	uint64_t next_drain, next_sample, next_log;
 	bool ended;
+	bool tracer_lost; /* who drops page-table entries was killed */
 };
 
 static void on_mapping(void *arg, const struct rec_event_mapping *m)
@@ -168,6 +169,8 @@ static void wait_a_moment(struct loop *l, struct pollfd *fds, unsigned int nlogs
 	uint64_t due = rec_probes_due(l->s->probes);
 	struct timespec ts;
 
+	/* A drain may have taken out of the socket that a thread is held: nothing would wake us for it. */
+	rec_reference_news(l->s);
 	/* The sooner a function is probed, the less of it is missed. */
 	if (due <= now)
 		rec_probes_poll(l->s->probes, now);
@@ -178,7 +181,8 @@ static void wait_a_moment(struct loop *l, struct pollfd *fds, unsigned int nlogs
 	ts = (struct timespec){.tv_sec = 0, .tv_nsec = (long)wait};
 	fds[0] = (struct pollfd){.fd = l->signals, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = l->target, .events = POLLIN};
-	fds[2] = (struct pollfd){.fd = rec_reference_fd(l->s), .events = POLLIN};
+	fds[2] = (struct pollfd){.fd = l->tracer_lost ? -1 : rec_reference_fd(l->s),
+				 .events = POLLIN};
 	if (ppoll(fds, listen ? 3 + nlogs : 3, &ts, NULL) <= 0)
 		return;
 	if (fds[0].revents)
@@ -187,6 +191,10 @@ static void wait_a_moment(struct loop *l, struct pollfd *fds, unsigned int nlogs
 		l->ended = true;
 	if (fds[2].revents)
 		rec_reference_news(l->s);
+	if (fds[2].revents & (POLLHUP | POLLERR)) {
+		l->tracer_lost = true;
+		rec_reference_lost(l->s);
+	}
 	for (unsigned int i = 0; listen && i < nlogs; i++) {
 		if (!fds[3 + i].revents)
 			continue;

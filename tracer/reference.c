@@ -151,6 +151,12 @@ void rec_reference_news(struct rec_session *s)
 	}
 }
 
+void rec_reference_lost(struct rec_session *s)
+{
+	s->tracer_lost = true;
+	rec_say("the process that drops page-table entries was killed: what follows is no reference capture");
+}
+
 /* Before a calibration reads it again. */
 static double larger_pieces(const struct rec_session *s)
 {
@@ -177,7 +183,7 @@ void rec_reference_end(struct rec_session *s)
 		rec_zap_close(s->zap, s->merge, 3 * rec_attach_cpus(s->attach), &s->zap_stats);
 		s->zap = NULL;
 	}
-	if (s->tunables)
+	if (s->tunables || s->janitor)
 		rec_warm_end(s);
 }
 
@@ -207,7 +213,7 @@ bool rec_reference_judge(struct rec_session *s, json_t *trailer)
 		.larger_pieces = s->larger_pieces,
 		.launched = s->launched,
 		.every_ns = s->opt.zap_every_ns,
-		.zap_failed = z->failed,
+		.zap_failed = z->failed + s->tracer_lost,
 		.stop_refused = rec_attach_counter(s->attach, REC_C_STOP_REFUSED),
 		.refused = z->refusals ? z->refused[0] : NULL,
 		.zap_ns = z->stopped_ns,

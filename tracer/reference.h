@@ -16,6 +16,8 @@ int rec_reference_arm(struct rec_session *s);
 int rec_reference_fd(const struct rec_session *s);
 /* Threads that have mapped a model are probed, and go on. */
 void rec_reference_news(struct rec_session *s);
+/* The tracing process is gone before its time: said, and held against the capture. */
+void rec_reference_lost(struct rec_session *s);
 /* The run is over, or has never begun: nothing is traced any longer, and read-ahead is as it was. */
 void rec_reference_end(struct rec_session *s);
 /* Sets the trailer's "judgement", after its "calibration". True: it is fine, or no reference capture. */

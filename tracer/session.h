@@ -38,6 +38,7 @@ struct rec_disk {
 
 struct rec_residency {
 	char path[PATH_MAX];
+	char link[96]; /* under /proc, with -p: opens the very file; else empty */
 	uint64_t size, before, left;
 };
 
@@ -75,8 +76,9 @@ struct rec_session {
 	struct rec_judge *judge;
 	struct rec_machine machine;
 	struct host_tunables *tunables; /* read-ahead that was changed */
-	struct host_janitor *janitor;   /* who puts it back if we cannot; NULL: the cgroup's */
-	uint64_t fault_around;          /* bytes; 0: not known */
+	bool tracer_lost;
+	struct host_janitor *janitor; /* who puts it back if we cannot; NULL: the cgroup's */
+	uint64_t fault_around;        /* bytes; 0: not known */
 	double larger_pieces; /* share of the model's pages in the page cache; < 0: not known */
 	bool warmed;          /* the model was read into memory page by page */
 	struct rec_disk disk[HOST_DEVICES_MAX];

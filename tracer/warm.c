@@ -107,7 +107,8 @@ static void read_files(struct rec_session *s)
 	s->warmed = true;
 	for (unsigned int i = 0; i < s->residencies; i++) {
 		struct rec_residency *r = &s->residency[i];
-		int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+		/* another process' name of it may lead to another file from here */
+		int fd = open(r->link[0] ? r->link : r->path, O_RDONLY | O_CLOEXEC);
 
 		if (fd < 0) {
 			rec_say("cannot open %s: %s", r->path, strerror(errno));
@@ -143,10 +144,10 @@ static int open_tunables(struct rec_session *s, struct host_err *err)
 	struct host_janitor *janitor = s->memcg ? host_memcg_janitor(s->memcg) : NULL;
 	int ret = 0;
 
-	if (!janitor) {
+	if (!janitor && !s->janitor)
 		ret = host_janitor_start(&s->janitor, err);
+	if (!janitor)
 		janitor = s->janitor;
-	}
 	return ret ? ret : host_tunables_open(&s->tunables, janitor, err);
 }
 
@@ -225,6 +226,7 @@ static void evict_mapping(struct rec_session *s, const struct rec_zap_mapping *m
 	if (host_evict(fd, NULL, 0, &res, &err))
 		rec_say("%s: %s; its pages may be in large pieces", r->path, err.text);
 	close(fd);
+	snprintf(r->link, sizeof(r->link), "%s", link);
 	r->size = res.size;
 	r->before = res.before;
 	r->left = res.left;
@@ -242,6 +244,8 @@ void rec_warm_process(struct rec_session *s)
 			if (maps->mapping[i].refused == REC_ZAP_FINE)
 				evict_mapping(s, &maps->mapping[i]);
 		read_files(s);
+		for (unsigned int i = 0; i < s->residencies && !s->warmed; i++)
+			bound_read_ahead(s, s->residency[i].path);
 	}
 	rec_zap_thaw(s->zap);
 	free(maps);

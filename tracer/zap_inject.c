@@ -223,7 +223,7 @@ int rec_inject_begin(struct rec_inject *i)
 	uint64_t all = ~(1ull << (SIGTRAP - 1));
 	int ret;
 
-	i->gone = i->interrupted = i->masked = false;
+	i->gone = i->interrupted = i->trapped = i->masked = false;
 	i->deferred = 0;
 	i->saved = malloc(sizeof(registers));
 	if (!i->saved)
@@ -270,13 +270,18 @@ static int step(struct rec_inject *i, registers *now)
 		}
 		if (is_group_stop(status)) {
 			i->interrupted = true;
+			/* the kernel stops a group before it looks at the signals that are there */
+			i->trapped =
+				!registers_get(i->tid, now) && position_of(now) != i->instruction;
 			return -EINTR;
 		}
+		if (status >> 16)
+			continue; /* likewise: the SIGTRAP comes after it */
 		ret = registers_get(i->tid, now);
 		if (ret)
 			return ret;
 		/* SIGSTOP cannot be kept away: it has its turn when all is as it was */
-		if (!(status >> 16) && WSTOPSIG(status) != SIGTRAP)
+		if (WSTOPSIG(status) != SIGTRAP)
 			i->deferred = WSTOPSIG(status);
 		if (position_of(now) != i->instruction)
 			return 0;

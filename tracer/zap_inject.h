@@ -24,6 +24,7 @@ struct rec_inject {
 	bool gone; /* it ended, or became another program; what is below is left to the caller */
 	int wait_status;  /* ... as of waitpid(); 0: nothing was told */
 	bool interrupted; /* by a stop of its whole group, which it is in now */
+	bool trapped; /* ... with the step's SIGTRAP still to come, which is nobody's but ours */
 	int deferred; /* a signal that came in between: to be delivered when it goes on; 0: none */
 };
 

@@ -16,6 +16,7 @@ struct zap_thread {
 	bool listening; /* in a stop of its group */
 	bool asked;     /* PTRACE_INTERRUPT is under way, to drop entries by time */
 	bool frozen;    /* stopped until all are thawed */
+	bool stepped;   /* a SIGTRAP of our own making is still to come */
 	UT_hash_handle hh;
 };
 

@@ -197,6 +197,9 @@ static int seize_tree(struct zap_tracer *z, pid_t pid, int depth, struct host_er
 		for (char *at = text;; at = end) {
 			long child = strtol(at, &end, 10);
 
+			/* the list may have been cut in the middle of a number */
+			if (!*end && strlen(text) == sizeof(text) - 1)
+				break;
 			if (end == at)
 				break;
 			/* one that has just ended is no reason to give up */

@@ -202,9 +202,12 @@ static void leave(struct zap_tracer *z, struct zap_thread *t, const struct rec_i
 		if (i->wait_status)
 			on_end(z, t->tid);
 	} else if (i->interrupted) {
+		t->stepped = i->trapped;
 		t->listening = true;
 		ptrace(PTRACE_LISTEN, t->tid, NULL, NULL);
 	} else {
+		if (i->deferred && sig)
+			syscall(SYS_tgkill, t->pid, t->tid, sig);
 		go_on(t, i->deferred ? i->deferred : sig);
 	}
 }
@@ -281,6 +284,12 @@ static void on_stop(struct zap_tracer *z, pid_t tid, int status)
 	if (event == PTRACE_EVENT_STOP) {
 		on_event_stop(z, t, sig);
 		return;
+	}
+	/* Any other stop takes a PTRACE_INTERRUPT away that was on its way. */
+	t->asked = false;
+	if (!event && sig == SIGTRAP && t->stepped) {
+		t->stepped = false;
+		sig = 0;
 	}
 	if (event == PTRACE_EVENT_EXEC) {
 		zap_thread_exec(z, t);
@@ -435,8 +444,10 @@ static int drop_frozen(struct zap_tracer *z, pid_t pid)
 		if (t->pid != pid || !t->frozen || rec_inject_is_delicate(t->tid))
 			continue;
 		ret = drop(z, t, host_now_ns(), true, &i);
-		if (i.gone || i.interrupted || i.deferred)
+		if (i.gone || i.interrupted || i.deferred) {
+			t->frozen = false;
 			leave(z, t, &i, 0);
+		}
 		break;
 	}
 	return ret;

@@ -176,10 +176,11 @@ int convert_settle_all(struct convert *c)
  */
 int convert_relieve(struct convert *c)
 {
-	const struct meeting *last = &c->meeting[c->nmeetings / 2];
+	const struct meeting *last;
 
 	if (!c->nmeetings)
 		return 0;
+	last = &c->meeting[c->nmeetings / 2];
 	c->closed_group = last->group;
 	c->closed = last->generation;
 	return settle_some(c, is_older, last->number + 1);

@@ -110,6 +110,100 @@ static void chunks_of_all_lengths_become_pools(void **state)
 	}
 }
 
+/* Pages of the model that the program touches in evaluation INDEX. */
+static void touched_in(struct fixture *f, uint32_t lanes, uint64_t index, uint8_t *pages)
+{
+	memset(pages, 0, MODEL_BYTES / 4096);
+	for (uint32_t l = 0; l < lanes; l++) {
+		struct program p = program_of(f, l);
+		uint64_t now = 0;
+
+		for (size_t i = 0; i < p.n; i++) {
+			const uint64_t *r = p.rec[i].f;
+
+			if (p.rec[i].kind == FLT_P_MARK)
+				now = r[FLT_MARK_ID];
+			if (p.rec[i].kind != FLT_P_WINDOW || now != index)
+				continue;
+			assert_true(r[FLT_P_WINDOW_LENGTH] > 0);
+			for (uint64_t at = r[FLT_P_WINDOW_OFFSET];
+			     at < r[FLT_P_WINDOW_OFFSET] + r[FLT_P_WINDOW_LENGTH]; at += 4096)
+				pages[at / 4096] = 1;
+		}
+		free(p.rec);
+	}
+}
+
+/*
+ * A thread that begins in the middle of a fault-around window maps what comes before, too, and whoever works on that
+ * leaves no fault. It is touched all the same, in chunks and in slices.
+ */
+static void what_left_no_fault_is_touched(void **state)
+{
+	static const struct matrix each[] = {
+		{.offset = 4096 + 32, .row = 2016, .rows = 3584, .chunk = 64},
+		{.offset = 77 * 32, .row = 1152, .rows = 8192, .chunk = 64}, /* 72 KiB */
+		{.offset = 640, .row = 576, .rows = 8192, .chunk = 64},
+		{.offset = 4096 + 32, .row = 2016, .rows = 3584},
+	};
+	uint8_t *pages = malloc(MODEL_BYTES / 4096);
+
+	assert_non_null(pages);
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		uint64_t first = each[i].offset / 4096, missing = 0;
+		uint64_t last = (each[i].offset + each[i].row * each[i].rows - 1) / 4096;
+		struct flt_prepare_stats st;
+		struct sim s;
+
+		fixture_setup(state);
+		sim_init(&s, 2);
+		s.noise = 0.2;
+		make(*state, &s, &each[i], 1, &st);
+		touched_in(*state, 2, 3, pages);
+		for (uint64_t page = first; page <= last; page++)
+			missing += !pages[page];
+		if (missing)
+			print_message("matrix %zu: %d pages\n", i, (int)missing);
+		assert_int_equal(missing, 0);
+		fixture_teardown(state);
+	}
+	free(pages);
+}
+
+/* A window that holds the end of one thread's chunk and the beginning of another's is divided between them. */
+static void windows_end_where_chunks_end(void **state)
+{
+	static const struct matrix m = {.offset = 4096, .row = 2048, .rows = 4096, .chunk = 52};
+	struct fixture *f = *state;
+	uint64_t chunk = m.row * m.chunk, crossing = 0, windows = 0;
+	struct flt_prepare_stats st;
+	struct sim s;
+
+	sim_init(&s, 2);
+	s.noise = 0.05;
+	make(f, &s, &m, 1, &st);
+	for (uint32_t l = 0; l < 2; l++) {
+		struct program p = program_of(f, l);
+
+		for (size_t i = 0; i + 1 < p.n; i++) {
+			const uint64_t *r = p.rec[i].f, *next = p.rec[i + 1].f;
+			uint64_t at = r[FLT_P_WINDOW_OFFSET] - m.offset;
+			uint64_t end = at + r[FLT_P_WINDOW_LENGTH];
+
+			if (p.rec[i].kind != FLT_P_WINDOW || p.rec[i + 1].kind != FLT_P_WINDOW)
+				continue;
+			/* It goes on in a chunk that somebody else has. */
+			crossing += at / chunk != (end - 1) / chunk &&
+				    next[FLT_P_WINDOW_OFFSET] != r[FLT_P_WINDOW_OFFSET] + end - at;
+			windows++;
+		}
+		free(p.rec);
+	}
+	assert_true(windows > 500);
+	/* undivided it is a third of them; the borders of the first and last chunks are not known */
+	assert_in_range(crossing, 0, windows / 12);
+}
+
 /* Chunks that are shorter than what one fault maps: nothing finer than a window can be dealt. */
 static void chunks_below_a_window_are_dealt_as_windows(void **state)
 {
@@ -300,6 +394,8 @@ int main(void)
 		FIXTURE_TEST(experts_are_told_apart_too),
 		FIXTURE_TEST(both_kinds_in_one_evaluation),
 		FIXTURE_TEST(chunks_below_a_window_are_dealt_as_windows),
+		FIXTURE_TEST(windows_end_where_chunks_end),
+		cmocka_unit_test(what_left_no_fault_is_touched),
 		FIXTURE_TEST(a_lane_without_chunks_has_the_pool_too),
 		FIXTURE_TEST(the_recorded_run_is_still_there),
 		FIXTURE_TEST(a_segment_without_end_is_not_held_back),
