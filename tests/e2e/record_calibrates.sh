@@ -54,7 +54,7 @@ definitions int
 assert_eq "$(trailer int '"\(.complete) \(.calibration) \(.calibration_why) \(.evaluations | length)"')" \
 	"true null interrupted 4" "after Ctrl-C"
 assert_not_contains "$(cat "$TMP/int.err")" "run 2 of 3"
-run pgrep -f "$PAGES.*$TMP/data"
+run pgrep -f "^$PAGES .*$TMP/data"
 assert_eq "$OUTPUT" "" "processes left"
 
 assert_refused "not with -p" "$FAULTLINE" record --calibrate 1 -o "$TMP/x.flt" -p $$

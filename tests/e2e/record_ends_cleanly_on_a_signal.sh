@@ -6,7 +6,7 @@
 . tests/record.sh
 
 make_file "$TMP/data" 8
-alive() { pgrep -f "$PAGES.*$TMP/data" >/dev/null; }
+alive() { pgrep -f "^$PAGES .*$TMP/data" >/dev/null; }
 dead() { ! alive; }
 on_exit "pkill -9 -f '$TMP/data'"
 
@@ -50,7 +50,7 @@ start killed
 sleep 6
 kill -KILL $recorder
 wait $recorder 2>/dev/null && fail "survived SIGKILL"
-pkill -f "$PAGES.*$TMP/data"
+pkill -f "^$PAGES .*$TMP/data"
 run "$FAULTLINE" info "$TMP/killed.flt"
 assert_eq "$STATUS" 0 "info of an unfinished trace: $OUTPUT"
 assert_lt 100 "$("$FAULTLINE" dump "$TMP/killed.flt" -k fault 2>/dev/null | wc -l)" "faults in finished chunks"

@@ -28,11 +28,11 @@ assert_eq "$(trailer named '.residency | length')" 1 "evicted files"
 # a killed recorder's group goes, too
 "$FAULTLINE" record -q --no-score --memory-limit 48M -o "$TMP/killed.flt" -- "$PAGES" -q -r 1000 -w 50 "$TMP/data" &
 recorder=$!
-running() { pgrep -f "$PAGES.*$TMP/data" >/dev/null; }
+running() { pgrep -f "^$PAGES .*$TMP/data" >/dev/null; }
 on_exit "pkill -9 -f '$TMP/data'"
 wait_until 20 running
 sleep 0.3
 kill -KILL $recorder
 wait $recorder 2>/dev/null || true
-pkill -f "$PAGES.*$TMP/data"
+pkill -f "^$PAGES .*$TMP/data"
 assert_no_leftovers
