@@ -171,7 +171,7 @@ int rec_zap_open(struct rec_zap **out, struct rec_attach *a, const struct rec_za
 {
 	struct zap_tracer t = {.attach = a, .opt = *opt};
 	struct rec_zap *z;
-	int requests[2], told[2], ret;
+	int requests[2] = {-1, -1}, told[2] = {-1, -1}, ret;
 
 	if (rec_inject_find(getpid(), &(uint64_t){0}) == -EOPNOTSUPP)
 		return host_fail(
