@@ -29,7 +29,7 @@ start=$SECONDS
 assert_status 0 env BUILD="$BUILD" FAULTLINE="$FAULTLINE" ENGINE="$ENGINE" FIDELITY_WRITE="$TMP/doc.md" FIDELITY_PICTURE="$TMP/picture.png" \
 	tests/fidelity/run
 took=$((SECONDS - start))
-echo "$OUTPUT" | grep '^fidelity: ' || true
+echo "$OUTPUT" | grep '^fidelity: ' || fail "the runs are not told one by one"
 assert_eq "$(cat "$knob")" "$before" "read-ahead afterwards"
 assert_no_leftovers
 

@@ -45,5 +45,7 @@ record attached --light -p $pid --duration 1
 assert_lt 1 "$(trailer attached '.evaluations | length')" "evaluations of a running process"
 assert_eq "$(trailer attached '.evaluations[1:] | map(.majflt) | unique | join(" ")')" $touched "its major faults"
 kill $pid
-wait $pid 2>/dev/null || true
+status=0
+wait $pid 2>/dev/null || status=$?
+assert_eq $status 143 "the workload went on until it was ended"
 assert_refused "none itself" "$FAULTLINE" record --light --calibrate 1 -o "$TMP/x.flt" -- "$PAGES" "$TMP/data"

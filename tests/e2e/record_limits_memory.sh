@@ -33,6 +33,8 @@ on_exit "pkill -9 -f '$TMP/data'"
 wait_until 20 running
 sleep 0.3
 kill -KILL $recorder
-wait $recorder 2>/dev/null || true
+status=0
+wait $recorder 2>/dev/null || status=$?
+assert_eq $status 137 "the recorder was killed while it recorded"
 pkill -f "^$PAGES .*$TMP/data"
 assert_no_leftovers
